@@ -1,0 +1,1 @@
+"""The PBX: its configuration, its music, and the package that starts it."""

@@ -1,0 +1,88 @@
+"""`python -m service` serves the API; `python -m service token` makes a token."""
+
+import signal
+import sys
+from datetime import datetime
+
+import uvicorn
+
+from service import __version__, log
+from service.app import create_app
+from service.settings import Settings, SettingsError, load
+from service.tenants import TenantBook, TenantsError, hash_token, new_token
+
+KEEP_ALIVE_SECONDS = 80  # clients' pools keep idle connections up to 75 s; closing sooner races their next request
+SHUTDOWN_SECONDS = 2
+USAGE = "usage: python -m service [token]"
+
+
+def main(arguments: list[str]) -> int:
+    """Does what the command line asks; the exit status."""
+    if arguments == ["token"]:
+        return print_token()
+    if arguments:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        settings = load()
+        tenants = TenantBook(settings.tenants)
+    except (SettingsError, TenantsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return serve(settings, tenants)
+
+
+def print_token() -> int:
+    """Prints a new token for the client and its hash for the tenants file."""
+    token = new_token()
+    print(f"token, for the client:          {token}")
+    print(f"hash, for the tenants file:     {hash_token(token)}")
+    return 0
+
+
+def serve(settings: Settings, tenants: TenantBook) -> int:
+    """Serves until SIGINT or SIGTERM; SIGHUP reads the tenants again."""
+    log.configure(settings.log_level)
+    signal.signal(signal.SIGHUP, lambda *_: reload(tenants))
+    zone = settings.timezone or datetime.now().astimezone().tzname()
+    log.logger.info(
+        "Patchbay %s: application %s on %s, %d tenants from %s, times in %s",
+        __version__,
+        settings.app,
+        settings.ari_url,
+        len(tenants.current.all),
+        tenants.path,
+        zone,
+    )
+    server = uvicorn.Server(config(settings, tenants))
+    server.run()
+    return 0 if server.started else 1
+
+
+def config(settings: Settings, tenants: TenantBook) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(settings, tenants),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+def reload(tenants: TenantBook) -> None:
+    """Reads the tenants again; a file that is wrong changes nothing."""
+    try:
+        tenants.reload()
+    except TenantsError as error:
+        log.logger.error("the tenants stay as they were: %s", error)
+    else:
+        log.logger.info("tenants read again: %d", len(tenants.current.all))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""The signalling addresses the list shows: asked of Asterisk once for each leg, as soon as a leg is there to be shown."""
+
+import re
+from collections.abc import Sequence
+
+from service.ari.client import AriClient
+from service.ari.errors import AriError
+from service.ari.models import Event
+from service.background import Background
+from service.calls.model import Call, Channel, Leg
+from service.calls.picture import Change
+from service.live import Live
+
+INCOMING = "CHANNEL(pjsip,remote_addr)"
+OUTGOING = "CHANNEL(pjsip,target_uri)"
+
+_HOST = re.compile(r"(?:sips?:)?(?:[^@>]*@)?(\[[0-9A-Fa-f:.]+\]|[^:;?>]+)")
+
+
+class Addresses:
+    """Addresses by channel id, filled in the background."""
+
+    def __init__(self, live: Live, background: Background) -> None:
+        self.live = live
+        self._background = background
+        self._known: dict[str, str] = {}
+
+    def of(self, leg: Leg | None) -> str:
+        """The address of a leg, without port; "" while unknown."""
+        return self._known.get(leg.id, "") if leg else ""
+
+    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+        """A listener of `Live`: asks for the legs that have come, forgets those that have gone."""
+        calls = list(self.live.picture.all_calls()) if event is None else [c.after for c in changes if c.after]
+        for call in calls:
+            self._ask_for(call)
+        if event is None:
+            self._known = {leg: host for leg, host in self._known.items() if self.live.picture.channel(leg)}
+        elif event.type == "ChannelDestroyed" and event.channel:
+            self._known.pop(event.channel.id, None)
+
+    def _ask_for(self, call: Call) -> None:
+        leg = call.signalling_leg
+        if leg and leg.id not in self._known and leg.channel.state != "Down":
+            self._known[leg.id] = ""
+            self._background.start(self._ask(leg.channel), f"address of {leg.id}")
+
+    async def _ask(self, channel: Channel) -> None:
+        address = await ask(self.live.ari, channel)
+        if address and channel.id in self._known:
+            self._known[channel.id] = address
+
+
+async def ask(ari: AriClient, channel: Channel) -> str:
+    """The far end's address of a PJSIP channel; "" for any other, or when Asterisk does not tell."""
+    if channel.technology != "PJSIP":
+        return ""
+    try:
+        text = await ari.channels_get_variable(channel.id, INCOMING if channel.dialled else OUTGOING)
+    except AriError:
+        return ""
+    return host(text)
+
+
+def host(text: str) -> str:
+    """The host in an address with port, or in a SIP URI; "" when there is none."""
+    found = _HOST.match(text.strip().strip("<>"))
+    return found.group(1).strip("[]") if found else ""

@@ -1,0 +1,119 @@
+"""Reads a request's body into the fields of an operation, whatever its Content-Type claims."""
+
+import json
+from typing import Annotated, NoReturn, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from starlette.requests import Request
+
+FORM = "application/x-www-form-urlencoded"
+MAX_FIELDS = 1000
+MAX_BYTES = 64 * 1024
+
+
+class TooLarge(Exception):
+    """The body is over 64 KiB."""
+
+
+class BodyError(Exception):
+    """The body is no object, or a field is missing or blank."""
+
+
+def _text(value: object) -> str:
+    """A string without the spaces at its ends, or the digits of a non-negative integer."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        value = str(value)
+    if not isinstance(value, str) or not (text := value.strip(" ")):
+        raise ValueError("neither text nor a non-negative integer, or blank")
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class Body(BaseModel):
+    """Fields that the contract does not name are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ClickToCallBody(Body):
+    extension: Text
+    hotline: Text
+    phone_number: Text
+
+
+class SuperviseBody(Body):
+    ext: Text
+
+
+class ParkBody(Body):
+    legs: Text
+
+
+class TransferBody(Body):
+    ext: Text
+    legs: Text
+
+
+B = TypeVar("B", bound=Body)
+
+
+async def read(request: Request, model: type[B], **defaults: str) -> B:
+    """The fields of the request's body, `defaults` standing in for absent ones. Raises BodyError, TooLarge."""
+    content = await _content(request)
+    fields = defaults | _object(content, request.headers.get("content-type", ""))
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise BodyError(f"{error.error_count()} fields") from error
+
+
+async def _content(request: Request) -> bytes:
+    """The body, given up as soon as it is known to be too large."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:20]) > MAX_BYTES:
+        raise TooLarge
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BYTES:
+            raise TooLarge
+    return bytes(content)
+
+
+def _object(content: bytes, content_type: str) -> dict[str, object]:
+    """The JSON object, or the form's fields under a form's Content-Type; the last of a repeated key wins."""
+    value = _json(content)
+    if isinstance(value, dict):
+        return value
+    if content_type.partition(";")[0].strip().lower() == FORM:
+        return _form(content)
+    raise BodyError("not an object")
+
+
+def _json(content: bytes) -> object:
+    """The JSON value, None for what is none (and for null, which is no object either)."""
+    try:
+        text = content.decode()
+        value: object = json.loads(text, parse_constant=_refuse)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate has no UTF-8
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _form(content: bytes) -> dict[str, object]:
+    try:
+        pairs = parse_qsl(
+            content.decode(), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except ValueError as error:
+        raise BodyError("not a form") from error
+    return dict(pairs)

@@ -1,0 +1,123 @@
+"""GET /v1/call and the verbs of /v1/call/{call_id}."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.api.answers import WORDS, V1Error, v1_failure
+from service.api.body import BodyError, ParkBody, SuperviseBody, TransferBody, read
+from service.api.context import Context, context, tenant
+from service.calls.model import Call
+from service.calls.record import Side
+from service.calls.supervision import Mode
+from service.errors import CallNotFound, Refused
+from service.log import rebind
+from service.operations.park import park
+from service.operations.transfer import transfer
+from service.settings import FailureStatus, ParkLegs
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class LegsError(Exception):
+    """`legs` is neither aleg nor bleg."""
+
+
+async def get_calls(request: Request) -> Response:
+    """The tenant's live calls."""
+    held = context(request)
+    held.board.require_ready()
+    rows = [row(call, held) for call in held.board.live.picture.calls(tenant(request).domain)]
+    return JSONResponse({"data": rows, "total": len(rows)})
+
+
+def row(call: Call, held: Context) -> dict[str, str]:
+    """A call as the list shows it."""
+    created = datetime.fromtimestamp(call.created, held.settings.zone)
+    return {
+        "call_id": call.id,
+        "context": call.domain,
+        "created_time": f"{created:%Y-%m-%d %H:%M:%S}",
+        "destination": call.destination,
+        "direction": call.direction,
+        "ip": held.addresses.of(call.signalling_leg),
+        "source": call.source,
+        "state": call.state,
+    }
+
+
+def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:
+    """A handler whose failures are the contract's; `bare` ones tell no code."""
+
+    def wrap(handler: Handler) -> Handler:
+        async def answered(request: Request) -> Response:
+            error = None
+            try:
+                return await handler(request)
+            except BodyError:
+                error = V1Error.DATA_IS_REQUIRED
+            except LegsError:
+                error = V1Error.LEGS_INVALID
+            except Refused as refused:
+                error = WORDS[type(refused)][1]
+                rebind(refused=str(refused) or type(refused).__name__)
+            always_200 = context(request).settings.failure_status is FailureStatus.OK
+            return v1_failure(error, bare=bare, always_200=always_200)
+
+        return answered
+
+    return wrap
+
+
+@verb()
+async def post_transfer(request: Request) -> Response:
+    held = context(request)
+    defaults = {"legs": str(held.settings.transfer_legs)} if held.settings.transfer_legs else {}
+    body = await read(request, TransferBody, **defaults)
+    side = _side(body.legs)
+    await transfer(held.board, tenant(request), call_reference(request), body.ext, side)
+    return _success(request, ext=body.ext)
+
+
+@verb(bare=True)
+async def post_park(request: Request) -> Response:
+    held = context(request)
+    side = _side((await read(request, ParkBody)).legs)
+    cut = side if held.settings.park_legs is ParkLegs.CUT else side.other
+    await park(held.board, tenant(request), call_reference(request), cut, held.settings.park_seconds)
+    return _success(request)
+
+
+def supervise(mode: Mode) -> Handler:
+    """The handler of listen, whisper or barge."""
+
+    @verb()
+    async def post_supervise(request: Request) -> Response:
+        held = context(request)
+        body = await read(request, SuperviseBody)
+        await held.supervising.supervise(tenant(request), call_reference(request), body.ext, mode)
+        return _success(request, ext=body.ext)
+
+    return post_supervise
+
+
+def call_reference(request: Request) -> str:
+    """What the path names, percent-decoded once."""
+    try:
+        return unquote(request.path_params["call_id"], errors="strict")
+    except UnicodeDecodeError as error:
+        raise CallNotFound("not UTF-8") from error
+
+
+def _side(legs: str) -> Side:
+    try:
+        return Side(legs)
+    except ValueError as error:
+        raise LegsError(legs) from error
+
+
+def _success(request: Request, **more: str) -> Response:
+    return JSONResponse({"status": "success", "call_id": call_reference(request), **more})

@@ -1,0 +1,30 @@
+"""What the handlers need, put together once at start and found in the application's state."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.addresses import Addresses
+from service.operations.supervise import Supervising
+from service.settings import Settings
+from service.switchboard import Switchboard
+from service.tenants import Tenant
+
+
+@dataclass(frozen=True)
+class Context:
+    settings: Settings
+    board: Switchboard
+    supervising: Supervising
+    addresses: Addresses
+
+
+def context(request: Request) -> Context:
+    found: Context = request.state.context
+    return found
+
+
+def tenant(request: Request) -> Tenant:
+    """The tenant that the request's token names."""
+    found: Tenant = request.state.tenant
+    return found

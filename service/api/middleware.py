@@ -1,0 +1,153 @@
+"""What is the same for every request, outermost first: the log line, CORS, no caching, faults, the path, the token."""
+
+import time
+from urllib.parse import quote, unquote_to_bytes
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.answers import API_PREFIX, PHRASES, http_failure
+from service.ids import new_key
+from service.log import bind, logger, rebind, safe
+from service.tenants import Tenant, TenantBook
+
+OPEN_PATHS = frozenset(("/live", "/ready"))  # asked by whoever supervises the process, who has no token
+LOGGED_PATH_LENGTH = 200
+
+
+
+class RequestLog:
+    """One line a request: who asked what, the answer's status, how long it took."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started, status = time.perf_counter(), 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        with bind(request=new_key()[:12]):
+            try:
+                await self.app(scope, receive, watch)
+            finally:
+                self._log(scope, status, time.perf_counter() - started)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        level = "debug" if scope["path"] in OPEN_PATHS else "info"
+        client = scope["client"][0] if scope.get("client") else "-"
+        path = safe(scope["path"][:LOGGED_PATH_LENGTH])
+        getattr(logger, level)("%s %s %s %d %.1f ms", client, scope["method"], path, status, seconds * 1000)
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, but for preflight answers, which carry no text."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        headers["Cache-Control"] = "no-store"
+        if answer.status_code == 200:
+            return Response(status_code=204, headers=headers)
+        return JSONResponse({"error": PHRASES[400]}, 400, headers)
+
+
+class NoStore:
+    """No answer of this API may be kept by anybody on the way."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Cache-Control"] = "no-store"
+            await send(message)
+
+        await self.app(scope, receive, mark)
+
+
+class Faults:
+    """A fault of ours becomes a 500 in the style of the path, and a traceback in the log."""
+
+    def __init__(self, app: ASGIApp, instance_id: str) -> None:
+        self.app = app
+        self.instance_id = instance_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except ClientDisconnect:
+            rebind(client="gone")
+        except Exception:
+            logger.exception("a fault of ours")
+            if started:
+                raise
+            await http_failure(scope["path"], self.instance_id, 500)(scope, receive, send)
+
+
+class CanonicalPath:
+    """One spelling for every path: no doubled or trailing slash, each segment percent-encoded in one way.
+
+    Routes are matched on the encoded path, so an encoded slash in a call id stays part of the id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["path"] = canonical(scope.get("raw_path") or quote(scope["path"]).encode())
+        await self.app(scope, receive, send)
+
+
+def canonical(raw_path: bytes) -> str:
+    """The one spelling of a path as it came over the wire."""
+    segments = (quote(unquote_to_bytes(segment), safe="") for segment in raw_path.split(b"/") if segment)
+    return "/" + "/".join(segments)
+
+
+class Authentication:
+    """The token alone decides the tenant; without one there is nothing here, not even a 404."""
+
+    def __init__(self, app: ASGIApp, tenants: TenantBook, instance_id: str) -> None:
+        self.app = app
+        self.tenants = tenants
+        self.instance_id = instance_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            return await self.app(scope, receive, send)
+        path: str = scope["path"]
+        tenant = self._tenant(Headers(scope=scope))
+        under_api = path == API_PREFIX or path.startswith(API_PREFIX + "/")
+        if tenant is None or not (tenant.enabled or under_api):
+            answer = http_failure(path, self.instance_id, 401, {"WWW-Authenticate": "Bearer"})
+            return await answer(scope, receive, send)
+        rebind(tenant=tenant.domain)
+        scope["state"]["tenant"] = tenant
+        await self.app(scope, receive, send)
+
+    def _tenant(self, headers: Headers) -> Tenant | None:
+        given = headers.getlist("authorization")
+        if len(given) != 1:
+            return None
+        scheme, _, token = given[0].partition(" ")
+        return self.tenants.current.by_token(token.strip(" ")) if scheme.lower() == "bearer" else None

@@ -1,0 +1,43 @@
+"""Builds everything once and puts it together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from service.addresses import Addresses
+from service.api.context import Context
+from service.api.routes import HANDLERS, ROUTES, middleware
+from service.ari.client import AriClient
+from service.background import Background
+from service.keeper import Keeper
+from service.live import Live
+from service.operations.supervise import Supervising
+from service.settings import Settings
+from service.switchboard import Switchboard
+from service.tenants import TenantBook
+
+
+def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
+    """The application; its lifespan owns the connection to Asterisk and every background task."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Context]]:
+        password = settings.ari_password.get_secret_value()
+        async with AriClient(settings.ari_url, settings.ari_user, password) as ari, Background() as background:
+            live = Live(ari, settings.app)
+            board = Switchboard(live)
+            supervising = Supervising(board)
+            addresses = Addresses(live, background)
+            live.listeners += [addresses.notice, Keeper(supervising.snooping, background).notice]
+            background.start(live.run(), "the picture")
+            yield {"context": Context(settings, board, supervising, addresses)}
+
+    app = Starlette(
+        routes=ROUTES,
+        middleware=middleware(settings, tenants),
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app

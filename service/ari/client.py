@@ -1,0 +1,118 @@
+"""ARI's HTTP requests, one method an operation, named as ARI names them.
+
+Requests go through a pool of kept connections: Asterisk closes an idle one after 15 s, so the pool lets go sooner.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from urllib.parse import quote
+
+import aiohttp
+from pydantic import TypeAdapter
+from yarl import URL
+
+from service.ari.errors import AriUnreachable, refused
+from service.ari.models import Bridge, Channel, Endpoint, Variable
+
+CONNECTIONS = 16  # Asterisk serves each connection in a thread; more than this gained nothing
+IDLE_SECONDS = 10.0  # below Asterisk's session_keep_alive of 15 s
+ANSWER_SECONDS = 5.0  # a loaded Asterisk answers in milliseconds; after this it is stuck
+
+Direction = Literal["none", "both", "out", "in"]
+Query = Mapping[str, str]
+
+_CHANNELS = TypeAdapter(list[Channel])
+_BRIDGES = TypeAdapter(list[Bridge])
+_ENDPOINTS = TypeAdapter(list[Endpoint])
+
+
+class AriClient:
+    """Asterisk's REST interface at `url` (…/ari). Every method raises AriUnreachable, AriRefused or its children."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url.rstrip("/")
+        self.auth = aiohttp.BasicAuth(user, password)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "AriClient":
+        self._session = aiohttp.ClientSession(
+            auth=self.auth,
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def channels_list(self) -> list[Channel]:
+        return _CHANNELS.validate_json(await self._request("GET", "channels"))
+
+    async def channels_originate(
+        self, channel_id: str, endpoint: str, target: Query, variables: Mapping[str, str], seconds: int
+    ) -> None:
+        """Calls `endpoint`; when it answers it goes to `target`: {app} or {context, extension, priority}."""
+        query = {"endpoint": endpoint, "timeout": str(seconds), **target}
+        await self._request("POST", "channels", channel_id, query=query, body={"variables": dict(variables)})
+
+    async def channels_hangup(self, channel_id: str) -> None:
+        await self._request("DELETE", "channels", channel_id)
+
+    async def channels_get_variable(self, channel_id: str, variable: str) -> str:
+        raw = await self._request("GET", "channels", channel_id, "variable", query={"variable": variable})
+        return Variable.model_validate_json(raw).value
+
+    async def channels_snoop(
+        self, channel_id: str, snoop_id: str, *, app: str, spy: Direction, whisper: Direction
+    ) -> None:
+        query = {"app": app, "spy": spy, "whisper": whisper}
+        await self._request("POST", "channels", channel_id, "snoop", snoop_id, query=query)
+
+    async def bridges_list(self) -> list[Bridge]:
+        return _BRIDGES.validate_json(await self._request("GET", "bridges"))
+
+    async def bridges_create(self, bridge_id: str, name: str) -> None:
+        await self._request("POST", "bridges", bridge_id, query={"type": "mixing", "name": name})
+
+    async def bridges_add_channel(self, bridge_id: str, channel_id: str) -> None:
+        """Without connected line updates, which would blank the display of a supervisor's phone."""
+        query = {"channel": channel_id, "inhibitConnectedLineUpdates": "true"}
+        await self._request("POST", "bridges", bridge_id, "addChannel", query=query)
+
+    async def bridges_destroy(self, bridge_id: str) -> None:
+        await self._request("DELETE", "bridges", bridge_id)
+
+    async def endpoints_list(self, technology: str) -> list[Endpoint]:
+        return _ENDPOINTS.validate_json(await self._request("GET", "endpoints", technology))
+
+    async def endpoints_get(self, technology: str, resource: str) -> Endpoint:
+        return Endpoint.model_validate_json(await self._request("GET", "endpoints", technology, resource))
+
+    async def applications_subscribe(self, app: str, sources: Sequence[str]) -> None:
+        query = {"eventSource": ",".join(sources)}
+        await self._request("POST", "applications", app, "subscription", query=query)
+
+    async def applications_filter(self, app: str, types: Sequence[str]) -> None:
+        """Only events of these types are sent to the application."""
+        allowed = [{"type": name} for name in types]
+        await self._request("PUT", "applications", app, "eventFilter", body={"allowed": allowed})
+
+    async def events_user_event(self, app: str, name: str) -> None:
+        """Sends an event of this name to the application itself."""
+        await self._request("POST", "events", "user", name, query={"application": app})
+
+    async def _request(
+        self, method: str, *path: str, query: Query | None = None, body: object | None = None
+    ) -> bytes:
+        if self._session is None:
+            raise AriUnreachable("the client is not open")
+        url = URL("/".join([self.url, *(quote(part, safe="") for part in path)]), encoded=True)
+        try:
+            async with self._session.request(method, url.with_query(query), json=body) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AriUnreachable(f"{method} /{'/'.join(path)}: {error!r}") from error
+        if answer.status >= 400:
+            raise refused(answer.status, f"{method} /{'/'.join(path)}", content.decode(errors="replace"))
+        return content

@@ -1,0 +1,38 @@
+"""What can go wrong between the service and Asterisk.
+
+    AriError
+    ├── AriUnreachable    no answer: refused, cut or too slow
+    └── AriRefused        an answer with a status of 400 or more
+        ├── AriNotFound   404
+        └── AriConflict   409, 412, 422: there already, or not in a state for it
+"""
+
+
+class AriError(Exception):
+    """Asterisk did not do what it was asked."""
+
+
+class AriUnreachable(AriError):
+    """Nothing is known about what became of the request."""
+
+
+class AriRefused(AriError):
+    """Asterisk answered, and the answer was no."""
+
+    def __init__(self, status: int, request: str, body: str) -> None:
+        super().__init__(f"{request}: HTTP {status} {body[:200]}")
+        self.status = status
+
+
+class AriNotFound(AriRefused):
+    """The channel, bridge, endpoint or application does not exist."""
+
+
+class AriConflict(AriRefused):
+    """The id is taken, or the thing is not in a state for this."""
+
+
+def refused(status: int, request: str, body: str) -> AriRefused:
+    """The error that fits an HTTP status."""
+    kinds: dict[int, type[AriRefused]] = {404: AriNotFound, 409: AriConflict, 412: AriConflict, 422: AriConflict}
+    return kinds.get(status, AriRefused)(status, request, body)

@@ -1,0 +1,64 @@
+"""The parts of ARI's resources and events that the service reads; fields that it does not name are ignored.
+
+Source: the ARI models of Asterisk 22 (`rest-api/api-docs/*.json`). `channelvars` are those that ari.conf lists.
+"""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Party(Model):
+    number: str = ""
+
+
+class DialplanPlace(Model):
+    context: str = ""
+    exten: str = ""
+    app_name: str = ""
+
+
+class Channel(Model):
+    id: str
+    name: str
+    state: str
+    caller: Party = Party()
+    dialplan: DialplanPlace = DialplanPlace()
+    creationtime: datetime
+    tenantid: str = ""
+    channelvars: dict[str, str] = Field(default_factory=dict)
+
+
+class Bridge(Model):
+    id: str
+    name: str = ""
+    bridge_type: str = ""
+    bridge_class: str = ""
+    channels: tuple[str, ...] = ()
+
+
+class Endpoint(Model):
+    technology: str
+    resource: str
+    state: str = "unknown"
+
+
+class Event(Model):
+    """One event; which of the optional parts it has depends on `type`."""
+
+    type: str
+    channel: Channel | None = None
+    bridge: Bridge | None = None
+    peer: Channel | None = None
+    caller: Channel | None = None
+    userevent: dict[str, str] = Field(default_factory=dict)
+    eventname: str = ""
+    cause: int = 0
+
+
+class Variable(Model):
+    value: str = ""

@@ -1,0 +1,161 @@
+"""Channels and bridges as the picture keeps them, and the calls that are read out of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.calls.record import CallRecord, Direction, LegRecord, Side
+
+# Channels that Asterisk makes for its own purposes; a party to a call is never one of them.
+INTERNAL = frozenset(
+    "Local Snoop Announcer Recorder CBAnn CBRec Surrogate Bridge Message UnicastRTP MulticastRTP AudioSocket WebSocket "
+    "Async".split()
+)
+# What `app_name` says of a leg that somebody else's Dial(), Queue() or originate holds.
+HELD_BY_ANOTHER = frozenset(("", "AppDial", "AppDial2", "AppQueue"))
+PARK_BRIDGE = "park-"
+
+
+class State(StrEnum):
+    """FreeSWITCH's words for what the aleg is doing."""
+
+    INIT = "CS_INIT"
+    CONSUME_MEDIA = "CS_CONSUME_MEDIA"
+    EXECUTE = "CS_EXECUTE"
+    PARK = "CS_PARK"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of Asterisk. `created` is in seconds since 1970; `dialled` is what an incoming channel asked for."""
+
+    id: str
+    name: str
+    state: str
+    number: str
+    app: str
+    exten: str
+    created: float
+    linkedid: str
+    dialled: str
+    tenantid: str
+    call: CallRecord | None
+    leg: LegRecord | None
+
+    @property
+    def technology(self) -> str:
+        return self.name.partition("/")[0]
+
+    @property
+    def internal(self) -> bool:
+        return self.technology in INTERNAL
+
+    @property
+    def up(self) -> bool:
+        return self.state == "Up"
+
+    @property
+    def endpoint(self) -> tuple[str, str] | None:
+        """Extension and domain, when the channel is one of a tenant's phones."""
+        if self.internal:
+            return None
+        resource = self.name.partition("/")[2].rpartition("-")[0]
+        extension, at, domain = resource.rpartition("@")
+        return (extension, domain) if at and extension and domain else None
+
+    @property
+    def age_key(self) -> tuple[float, str]:
+        """Sorts channels oldest first; Asterisk numbers the channels it makes in the same millisecond."""
+        return self.created, self.name.rpartition("-")[2]
+
+    @property
+    def side(self) -> Side:
+        """The side it has of its own: what we gave it, else the caller's when it came in, else the called party's."""
+        if self.leg:
+            return self.leg.side
+        return Side.ALEG if self.dialled else Side.BLEG
+
+    @property
+    def runs_own_application(self) -> bool:
+        return self.app not in HELD_BY_ANOTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """One bridge of Asterisk and the ids of the channels in it."""
+
+    id: str
+    name: str
+    holding: bool
+    basic: bool
+    channels: frozenset[str]
+
+    @property
+    def parking(self) -> bool:
+        return self.holding and self.name.startswith(PARK_BRIDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One party of a call, as its tenant sees it.
+
+    `extension` is set for the tenant's own phones and for nobody else's; `movable` means that taking it away from
+    where it is does not break the call that rings it.
+    """
+
+    channel: Channel
+    side: Side
+    extension: str | None
+    number: str
+    movable: bool
+
+    @property
+    def id(self) -> str:
+        return self.channel.id
+
+    @property
+    def up(self) -> bool:
+        return self.channel.up
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One conversation of one tenant. `created` is in seconds since 1970; `channels` are the ids of all its legs."""
+
+    id: str
+    domain: str
+    linkedid: str
+    direction: Direction
+    created: int
+    source: str
+    destination: str
+    state: State
+    aleg: Leg | None
+    bleg: Leg | None
+    channels: frozenset[str]
+    aliases: frozenset[str]
+
+    @property
+    def parked(self) -> bool:
+        return self.state is State.PARK
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        return tuple(leg for leg in (self.aleg, self.bleg) if leg)
+
+    @property
+    def answered(self) -> bool:
+        return len(self.legs) == 2 and all(leg.up for leg in self.legs)
+
+    @property
+    def signalling_leg(self) -> Leg | None:
+        """The leg whose address the list shows: the aleg's, or the one that waits while the call is parked."""
+        if self.parked:
+            return self.legs[0] if self.legs else None
+        return self.aleg
+
+    def leg(self, side: Side) -> Leg | None:
+        return self.aleg if side is Side.ALEG else self.bleg
+
+    def record(self) -> CallRecord:
+        """What has to stand on the call's channels for it to be the same call after one of its legs has moved."""
+        return CallRecord(self.id, self.domain, self.direction, self.created, self.source, self.destination)

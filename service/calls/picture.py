@@ -1,0 +1,223 @@
+"""Everything the service knows of Asterisk at this moment, with the look-ups that operations and the list need.
+
+Only `service.calls.reduce` writes to it. Calls are read anew from their channels whenever one of these changes, so what
+is asked often is ready and nothing is kept twice.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from service import ids
+from service.calls import supervision
+from service.calls.derive import Surroundings, derive
+from service.calls.model import Bridge, Call, Channel
+from service.calls.supervision import Supervision
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A call before and after an event; None where it did not exist."""
+
+    before: Call | None
+    after: Call | None
+
+
+class Picture:
+    """The channels, bridges, calls and supervisions of one Asterisk."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, Channel] = {}
+        self._bridges: dict[str, Bridge] = {}
+        self._extensions: set[tuple[str, str]] = set()
+        self._bridge_of: dict[str, str] = {}
+        self._by_linkedid: dict[str, dict[str, Channel]] = {}
+        self._by_name: dict[str, Channel] = {}
+        self._by_key: dict[str, dict[str, Channel]] = {}
+        self._calls: dict[str, list[Call]] = {}
+        self._by_domain: dict[str, dict[str, Call]] = {}
+        self._stale: set[str] = set()
+        self._around = Surroundings(self._partners, self._bridged, self._parked, self._is_extension)
+
+    # what can be asked
+
+    def calls(self, domain: str) -> list[Call]:
+        """A tenant's calls, oldest first."""
+        return sorted(self._by_domain.get(domain, {}).values(), key=lambda call: (call.created, call.id))
+
+    def all_calls(self) -> Iterator[Call]:
+        return (call for calls in self._by_domain.values() for call in calls.values())
+
+    def find(self, domain: str, reference: str) -> Call | None:
+        """A tenant's call, by its id, by an id it had before it was merged, or by the unique id of one of its legs."""
+        calls = self._by_domain.get(domain, {})
+        if reference in calls:
+            return calls[reference]
+        channel = self._channels.get(reference)
+        if channel and not channel.internal:
+            return next((call for call in self._calls.get(channel.linkedid, ()) if call.domain == domain), None)
+        return next((call for call in calls.values() if reference in call.aliases), None)
+
+    def channel(self, channel_id: str) -> Channel | None:
+        return self._channels.get(channel_id)
+
+    def bridge_of(self, channel_id: str) -> Bridge | None:
+        return self._bridges.get(self._bridge_of.get(channel_id, ""))
+
+    def supervision(self, key: str) -> Supervision | None:
+        bridge = self._bridges.get(ids.bridge_id(key))
+        return supervision.read(key, bridge, list(self._by_key.get(key, {}).values())) if bridge else None
+
+    def supervisions(self) -> list[Supervision]:
+        return [found for key in self.supervision_keys() if (found := self.supervision(key))]
+
+    def supervised_call(self, of: Supervision) -> Call | None:
+        """The call a supervision belongs to; a merge may have given it another id, then its Snoop's leg tells."""
+        domain = of.target.domain
+        references = (of.target.call_id, of.target.leg, *(snoop.leg for snoop in of.snoops))
+        return next((call for reference in references if (call := self.find(domain, reference))), None)
+
+    def members(self, key: str) -> list[Channel]:
+        """Every channel of a supervision: its own, and whatever else is in its bridge."""
+        bridge = self._bridges.get(ids.bridge_id(key))
+        inside = [channel for member in (bridge.channels if bridge else ()) if (channel := self.channel(member))]
+        return list({channel.id: channel for channel in (*self._by_key.get(key, {}).values(), *inside)}.values())
+
+    def supervision_keys(self) -> set[str]:
+        """The keys of all supervisions of which anything is left."""
+        keys = {ids.supervision_key(bridge_id) for bridge_id in self._bridges}
+        return {key for key in keys if key} | set(self._by_key)
+
+    def __len__(self) -> int:
+        return len(self._channels)
+
+    # what reduce writes
+
+    def put_channel(self, channel: Channel) -> None:
+        known = self._channels.get(channel.id)
+        if known:
+            self._forget(known)
+        self._channels[channel.id] = channel
+        self._by_linkedid.setdefault(channel.linkedid, {})[channel.id] = channel
+        self._by_name[channel.name] = channel
+        if key := ids.supervision_key(channel.id):
+            self._by_key.setdefault(key, {})[channel.id] = channel
+        self._touch(channel)
+
+    def drop_channel(self, channel_id: str) -> None:
+        channel = self._channels.pop(channel_id, None)
+        if channel is None:
+            return
+        self._touch(channel)
+        self._forget(channel)
+        bridge = self._bridges.get(self._bridge_of.pop(channel_id, ""))
+        if bridge:
+            self.put_bridge(_without(bridge, channel_id))
+
+    def put_bridge(self, bridge: Bridge) -> None:
+        known = self._bridges.get(bridge.id)
+        self._bridges[bridge.id] = bridge
+        for gone in (known.channels if known else frozenset()) - bridge.channels:
+            if self._bridge_of.get(gone) == bridge.id:
+                del self._bridge_of[gone]
+        for channel_id in bridge.channels:
+            self._bridge_of[channel_id] = bridge.id
+        self._touch_members(bridge.channels | (known.channels if known else frozenset()))
+
+    def drop_bridge(self, bridge_id: str) -> None:
+        bridge = self._bridges.pop(bridge_id, None)
+        if bridge:
+            for channel_id in bridge.channels:
+                if self._bridge_of.get(channel_id) == bridge_id:
+                    del self._bridge_of[channel_id]
+            self._touch_members(bridge.channels)
+
+    def put_extensions(self, extensions: Iterable[tuple[str, str]]) -> None:
+        self._extensions = set(extensions)
+
+    def settle(self) -> list[Change]:
+        """Reads anew the calls whose channels have changed, and tells which calls changed with them."""
+        changes: list[Change] = []
+        while self._stale:
+            linkedid = self._stale.pop()
+            members = self._by_linkedid.get(linkedid, {})
+            before = {call.domain: call for call in self._calls.pop(linkedid, ())}
+            after = {call.domain: call for call in derive(linkedid, list(members.values()), self._around)}
+            if after:
+                self._calls[linkedid] = list(after.values())
+            for domain in before | after:
+                self._replace(before.get(domain), after.get(domain))
+                if before.get(domain) != after.get(domain):
+                    changes.append(Change(before.get(domain), after.get(domain)))
+        return changes
+
+    def _replace(self, before: Call | None, after: Call | None) -> None:
+        if before:
+            calls = self._by_domain[before.domain]
+            del calls[before.id]
+            if not calls:
+                del self._by_domain[before.domain]
+        if after:
+            self._by_domain.setdefault(after.domain, {})[after.id] = after
+
+    def _forget(self, channel: Channel) -> None:
+        self._stale.add(channel.linkedid)
+        members = self._by_linkedid[channel.linkedid]
+        del members[channel.id]
+        if not members:
+            del self._by_linkedid[channel.linkedid]
+        if self._by_name.get(channel.name) is channel:
+            del self._by_name[channel.name]
+        key = ids.supervision_key(channel.id)
+        if key and self._by_key[key].pop(channel.id) and not self._by_key[key]:
+            del self._by_key[key]
+
+    def _touch(self, channel: Channel) -> None:
+        """What is read of a call hangs on its channels and, through Local pairs, on nothing but its linkedid."""
+        self._stale.add(channel.linkedid)
+
+    def _touch_members(self, channel_ids: Iterable[str]) -> None:
+        for channel_id in channel_ids:
+            if channel := self._channels.get(channel_id):
+                self._touch(channel)
+
+    # how a call looks beyond its own channels
+
+    def _bridged(self, channel: Channel) -> bool:
+        return channel.id in self._bridge_of
+
+    def _parked(self, channel: Channel) -> bool:
+        bridge = self.bridge_of(channel.id)
+        return bridge is not None and bridge.parking
+
+    def _is_extension(self, extension: str, domain: str) -> bool:
+        return (extension, domain) in self._extensions
+
+    def _partners(self, first: Channel) -> Iterator[Channel]:
+        """The real channels it shares a bridge with, walking from one half of a Local channel to the other."""
+        seen = {first.id}
+        waiting = [first]
+        while waiting:
+            for member in self._members_beside(waiting.pop()):
+                if member.id in seen:
+                    continue
+                seen.add(member.id)
+                if not member.internal:
+                    yield member
+                elif half := self._by_name.get(_other_half(member.name)):
+                    seen.add(half.id)
+                    waiting.append(half)
+
+    def _members_beside(self, channel: Channel) -> list[Channel]:
+        bridge = self.bridge_of(channel.id)
+        members = bridge.channels if bridge and not bridge.holding else ()
+        return [other for member in sorted(members) if (other := self._channels.get(member))]
+
+
+def _other_half(name: str) -> str:
+    """The name of the other half of a Local channel; no channel has the name it makes of any other."""
+    halves = {";1": ";2", ";2": ";1"}
+    return name[:-2] + halves.get(name[-2:], "")
+
+
+def _without(bridge: Bridge, channel_id: str) -> Bridge:
+    return Bridge(bridge.id, bridge.name, bridge.holding, bridge.basic, bridge.channels - {channel_id})

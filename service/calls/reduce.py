@@ -1,0 +1,162 @@
+"""One small function an event type: how each changes the picture. Only a snapshot or ChannelCreated makes a channel."""
+
+from collections.abc import Callable, Iterable
+
+from service.ari.models import Bridge as AriBridge
+from service.ari.models import Channel as AriChannel
+from service.ari.models import Endpoint, Event
+from service.calls.model import Bridge, Channel
+from service.calls.picture import Change, Picture
+from service.calls.record import CallRecord, LegRecord
+
+LINKEDID = "CHANNEL(linkedid)"
+DIALLED = "CALLERID(dnid)"
+CALL = "PATCHBAY_CALL"
+LEG = "PATCHBAY_LEG"
+CHANNELVARS = (LINKEDID, DIALLED, CALL, LEG)
+
+
+def load(
+    picture: Picture, channels: Iterable[AriChannel], bridges: Iterable[AriBridge], endpoints: Iterable[Endpoint]
+) -> list[Change]:
+    """Fills an empty picture from a snapshot."""
+    picture.put_extensions(pair for endpoint in endpoints if (pair := _extension(endpoint)))
+    for channel in channels:
+        picture.put_channel(_channel(channel))
+    for bridge in bridges:
+        picture.put_bridge(_bridge(bridge))
+    return picture.settle()
+
+
+def apply(picture: Picture, event: Event) -> list[Change]:
+    """Applies one event; events of other types, and about channels nobody announced, change nothing."""
+    REDUCERS.get(event.type, _ignored)(picture, event)
+    return picture.settle()
+
+
+def _ignored(picture: Picture, event: Event) -> None:
+    """Delivered for somebody who waits for it, or not asked for."""
+
+
+def _channel_created(picture: Picture, event: Event) -> None:
+    if event.channel:
+        picture.put_channel(_channel(event.channel))
+
+
+def _channel_changed(picture: Picture, event: Event) -> None:
+    _refresh(picture, event.channel)
+
+
+def _channel_destroyed(picture: Picture, event: Event) -> None:
+    if event.channel:
+        picture.drop_channel(event.channel.id)
+
+
+def _dial(picture: Picture, event: Event) -> None:
+    _refresh(picture, event.caller)
+    _refresh(picture, event.peer)
+
+
+def _entered_bridge(picture: Picture, event: Event) -> None:
+    _refresh(picture, event.channel)
+    if not event.bridge or not event.channel or picture.channel(event.channel.id) is None:
+        return
+    bridge = _bridge(event.bridge)
+    picture.put_bridge(bridge)
+    if bridge.basic:
+        _share_linkedid(picture, bridge, event.channel.id)
+
+
+def _left_bridge(picture: Picture, event: Event) -> None:
+    _refresh(picture, event.channel)
+    if event.bridge:
+        picture.put_bridge(_bridge(event.bridge))
+
+
+def _bridge_created(picture: Picture, event: Event) -> None:
+    if event.bridge:
+        picture.put_bridge(_bridge(event.bridge))
+
+
+def _bridge_destroyed(picture: Picture, event: Event) -> None:
+    if event.bridge:
+        picture.drop_bridge(event.bridge.id)
+
+
+REDUCERS: dict[str, Callable[[Picture, Event], None]] = {
+    "ChannelCreated": _channel_created,
+    "ChannelStateChange": _channel_changed,
+    "ChannelDialplan": _channel_changed,
+    "ChannelCallerId": _channel_changed,
+    "ChannelDestroyed": _channel_destroyed,
+    "Dial": _dial,
+    "ChannelEnteredBridge": _entered_bridge,
+    "ChannelLeftBridge": _left_bridge,
+    "BridgeCreated": _bridge_created,
+    "BridgeMerged": _bridge_created,
+    "BridgeDestroyed": _bridge_destroyed,
+}
+
+
+def _refresh(picture: Picture, told: AriChannel | None) -> None:
+    if told and picture.channel(told.id):
+        picture.put_channel(_channel(told))
+
+
+def _share_linkedid(picture: Picture, bridge: Bridge, entered: str) -> None:
+    """A merge of two calls raises no event of its own: whoever is in the bridge has the newcomer's linkedid now."""
+    newcomer = picture.channel(entered)
+    for member_id in bridge.channels:
+        member = picture.channel(member_id)
+        if newcomer and member and member.linkedid != newcomer.linkedid:
+            picture.put_channel(_with_linkedid(member, newcomer.linkedid))
+
+
+def _with_linkedid(channel: Channel, linkedid: str) -> Channel:
+    return Channel(
+        id=channel.id,
+        name=channel.name,
+        state=channel.state,
+        number=channel.number,
+        app=channel.app,
+        exten=channel.exten,
+        created=channel.created,
+        linkedid=linkedid,
+        dialled=channel.dialled,
+        tenantid=channel.tenantid,
+        call=channel.call,
+        leg=channel.leg,
+    )
+
+
+def _channel(told: AriChannel) -> Channel:
+    variables = told.channelvars
+    return Channel(
+        id=told.id,
+        name=told.name,
+        state=told.state,
+        number=told.caller.number,
+        app=told.dialplan.app_name,
+        exten=told.dialplan.exten,
+        created=told.creationtime.timestamp(),
+        linkedid=variables.get(LINKEDID) or told.id,
+        dialled=variables.get(DIALLED, ""),
+        tenantid=told.tenantid,
+        call=CallRecord.parse(variables.get(CALL, "")),
+        leg=LegRecord.parse(variables.get(LEG, "")),
+    )
+
+
+def _bridge(told: AriBridge) -> Bridge:
+    return Bridge(
+        id=told.id,
+        name=told.name,
+        holding=told.bridge_type == "holding",
+        basic=told.bridge_class == "basic",
+        channels=frozenset(told.channels),
+    )
+
+
+def _extension(endpoint: Endpoint) -> tuple[str, str] | None:
+    extension, at, domain = endpoint.resource.rpartition("@")
+    return (extension, domain) if at and extension and domain else None

@@ -1,0 +1,85 @@
+"""Supervisions, read out of the bridges, phones and Snoop channels that carry their ids."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service import ids
+from service.calls.model import Bridge, Channel
+
+_PREFIX = "patchbay"
+
+
+class Mode(StrEnum):
+    """What a supervisor does: hears both; is heard by the extension as well; is heard by both."""
+
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    BARGE = "barge"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a supervision's bridge is named after: whose supervisor is on which call, and on which leg at first."""
+
+    domain: str
+    extension: str
+    call_id: str
+    leg: str
+
+    def render(self) -> str:
+        return "/".join((_PREFIX, self.domain, self.extension, self.call_id, self.leg))
+
+    @classmethod
+    def parse(cls, name: str) -> "Target | None":
+        """The target in a bridge's name, None for a bridge that is not a supervision's."""
+        parts = name.split("/")
+        return cls(*parts[1:]) if len(parts) == 5 and parts[0] == _PREFIX else None
+
+
+@dataclass(frozen=True, slots=True)
+class Snoop:
+    """A Snoop channel: in which mode it spies on which leg, and whether the supervisor hears it."""
+
+    id: str
+    mode: Mode
+    leg: str
+    bridged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """One supervisor on one call. `phone` is None before it is rung and after it has gone."""
+
+    key: str
+    target: Target
+    phone: Channel | None
+    phone_bridged: bool
+    snoops: tuple[Snoop, ...]
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode in force: that of the Snoop which the supervisor hears."""
+        return next((snoop.mode for snoop in self.snoops if snoop.bridged), None)
+
+
+def read(key: str, bridge: Bridge, members: list[Channel]) -> Supervision | None:
+    """The supervision of a bridge of ours; `members` are all channels that carry its key."""
+    target = Target.parse(bridge.name)
+    if target is None:
+        return None
+    phone = next((channel for channel in members if channel.id == ids.phone_id(key)), None)
+    return Supervision(
+        key=key,
+        target=target,
+        phone=phone,
+        phone_bridged=phone is not None and phone.id in bridge.channels,
+        snoops=tuple(snoop for channel in members if (snoop := _snoop(channel, bridge))),
+    )
+
+
+def _snoop(channel: Channel, bridge: Bridge) -> Snoop | None:
+    mode = ids.snoop_mode(channel.id)
+    if mode is None:
+        return None
+    leg = channel.name.partition("/")[2].rpartition("-")[0]
+    return Snoop(channel.id, Mode(mode), leg, channel.id in bridge.channels)

@@ -1,0 +1,63 @@
+"""The names that the service shares with `asterisk/conf/patchbay.conf`, and the variables each context reads."""
+
+from collections.abc import Mapping
+
+from service.calls.model import PARK_BRIDGE
+from service.calls.record import CallRecord, LegRecord, Side
+
+RING = "Local/ring@patchbay-ring"
+REDIRECT = "Local/redirect@patchbay-redirect/n"
+DIAL_CONTEXT = "patchbay-dial"
+PARK_CONTEXT = "patchbay-park"
+PARK_BRIDGE_PREFIX = PARK_BRIDGE
+RECEIPT = "PatchbayRedirect"
+
+RING_SECONDS = 65  # a little more than the Dial() in patchbay-ring, which is to end first
+
+Variables = Mapping[str, str]
+
+
+def ring(extension: str, domain: str, show: str, side: Side | None) -> Variables:
+    """For patchbay-ring: whose phones ring, which number they show, the side their leg has in the call."""
+    return {
+        "PATCHBAY_ENDPOINT": f"{extension}@{domain}",
+        "PATCHBAY_SHOW": show,
+        "PATCHBAY_SIDE": side or "",
+    }
+
+
+def dial(domain: str, caller_id: str, trunk: str, record: CallRecord) -> Variables:
+    """For patchbay-dial: how the number is reached (no trunk: inside), and what every leg of the call carries."""
+    return {
+        "PATCHBAY_DOMAIN": domain,
+        "PATCHBAY_CALLERID": caller_id,
+        "PATCHBAY_TRUNK": trunk,
+        "__PATCHBAY_CALL": record.render(),
+    }
+
+
+def redirect(
+    receipt: str,
+    channel: str,
+    record: CallRecord,
+    leg: LegRecord,
+    *,
+    release: str,
+    pause: float,
+    park_seconds: int,
+    context: str,
+    exten: str,
+) -> Variables:
+    """For patchbay-redirect: which channel goes where, what it carries from then on, which channel is let go."""
+    return {
+        "PATCHBAY_ID": receipt,
+        "PATCHBAY_CHANNEL": channel,
+        "PATCHBAY_RECORD": record.render(),
+        "PATCHBAY_LEG": leg.render(),
+        "PATCHBAY_RELEASE": release,
+        "PATCHBAY_PAUSE": str(pause),
+        "PATCHBAY_SECONDS": str(park_seconds),
+        "PATCHBAY_DOMAIN": record.domain,
+        "PATCHBAY_CONTEXT": context,
+        "PATCHBAY_EXTEN": exten,
+    }

@@ -1,0 +1,67 @@
+"""Names the service gives to what it makes on Asterisk, and the ids of calls.
+
+Asterisk compares channel ids by prefix and without case, so every id here is lower-case and no id is the beginning of
+another. Whatever starts with `OURS` was made by some replica of this service and is never a call.
+"""
+
+import re
+import zlib
+from uuid import UUID, uuid4, uuid5
+
+OURS = "patchbay-"
+NAMESPACE = UUID("6f0c1f0e-6f0b-5c53-9b0c-6d1f2b9d8a11")
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_SUPERVISION = re.compile(rf"{OURS}([0-9a-f]{{32}})-(bridge|phone|(listen|whisper|barge)-[0-9a-f]{{8}})")
+
+
+def new_call_id() -> str:
+    """The id of a click-to-call: a uuid4, also the unique id of its first channel."""
+    return str(uuid4())
+
+
+def is_call_uuid(linkedid: str) -> bool:
+    """True for a linkedid that click-to-call chose, False for one that Asterisk made."""
+    return _UUID.fullmatch(linkedid) is not None
+
+
+def call_id(linkedid: str, domain: str) -> str:
+    """The id of the call that a tenant sees in a linkedid of Asterisk's own; the same in every replica."""
+    return str(uuid5(NAMESPACE, f"{linkedid}/{domain}"))
+
+
+def new_key() -> str:
+    """A key for one supervision or one redirect: 32 hexadecimal digits."""
+    return uuid4().hex
+
+
+def redirect_id(key: str) -> str:
+    """The channel that carries out a redirect."""
+    return f"{OURS}{key}-redirect"
+
+
+def bridge_id(key: str) -> str:
+    """The bridge in which a supervisor meets the call's Snoop channel."""
+    return f"{OURS}{key}-bridge"
+
+
+def phone_id(key: str) -> str:
+    """The supervisor's channel."""
+    return f"{OURS}{key}-phone"
+
+
+def snoop_id(key: str, mode: str, leg: str) -> str:
+    """The Snoop of a supervision on one leg: two replicas that want the same one choose the same id."""
+    return f"{OURS}{key}-{mode}-{zlib.crc32(leg.encode()):08x}"
+
+
+def supervision_key(name: str) -> str | None:
+    """The key in the id of a supervision's channel or bridge, None for any other id."""
+    found = _SUPERVISION.fullmatch(name)
+    return found.group(1) if found else None
+
+
+def snoop_mode(name: str) -> str | None:
+    """The mode in the id of a Snoop of ours, None for any other id."""
+    found = _SUPERVISION.fullmatch(name)
+    return found.group(3) if found else None

@@ -1,0 +1,43 @@
+"""The log's story of each call: one line for each thing a caller would notice, one for each reconnect."""
+
+from collections.abc import Sequence
+
+from service.calls.model import Call
+from service.calls.picture import Change, Picture
+from service.log import logger, safe
+
+
+def snapshot(before: Picture, after: Picture) -> None:
+    """What the outage changed: calls adopted, calls that ended unseen."""
+    old, new = {call.id for call in before.all_calls()}, {call.id for call in after.all_calls()}
+    logger.info(
+        "picture complete: %d channels, %d calls, %d of them new, %d ended unseen, %d supervisions",
+        len(after),
+        len(new),
+        len(new - old),
+        len(old - new),
+        len(after.supervisions()),
+    )
+
+
+def turning_points(_: object, changes: Sequence[Change]) -> None:
+    """One line for each thing a caller would notice."""
+    for change in changes:
+        if text := _turning_point(change.before, change.after):
+            call = change.after or change.before
+            assert call is not None
+            details = f"{call.direction} {safe(call.source)} to {safe(call.destination)}"
+            logger.info("call %s: %s", text, details, extra={"ids": {"call": call.id, "tenant": call.domain}})
+
+
+def _turning_point(before: Call | None, after: Call | None) -> str:
+    if before is None:
+        return "began"
+    if after is None:
+        return "ended"
+    if after.parked != before.parked:
+        return "parked" if after.parked else "left the park"
+    parties = {leg.id for leg in after.legs}
+    if after.answered and not (before.answered and parties == {leg.id for leg in before.legs}):
+        return "answered"
+    return ""

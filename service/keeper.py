@@ -1,0 +1,159 @@
+"""Keeps supervisions true to their calls: lets supervisors in, follows the call to another extension, clears what is over.
+
+It looks at what is, not at what happened, so it does the same after a restart, and two replicas that both do it end up
+with one result.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from service import ids
+from service.ari.errors import AriError
+from service.ari.models import Event
+from service.background import Background
+from service.calls.model import Call, Leg
+from service.calls.picture import Change
+from service.calls.supervision import Mode, Supervision
+from service.errors import CallNotAnswered, Refused
+from service.log import bind, logger
+from service.snooping import Snooping
+
+# Another replica makes a supervision in several steps; what has no phone yet may be about to get one.
+MAKING_SECONDS = 3.0
+# While a phone's own transfer rebuilds a call it can be nowhere for an instant.
+ENDED_SECONDS = 0.3
+# An answered supervisor is let in by the replica that rang it; when that one has died, by another.
+ADMIT_SECONDS = 1.0
+
+
+class Keeper:
+    """Tends every supervision there is, each in a task of its own."""
+
+    def __init__(self, snooping: Snooping, background: Background) -> None:
+        self.snooping = snooping
+        self.live = snooping.board.live
+        self._background = background
+        self._again: dict[str, asyncio.Event] = {}
+        self._arrived: set[str] = set()
+
+    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+        """A listener of `Live`: wakes the tasks of the supervisions that an event may concern."""
+        if event and event.type == "StasisStart" and event.channel:
+            self._arrived.add(event.channel.id)
+        if event is None or changes:
+            keys = self.live.picture.supervision_keys()
+        else:
+            keys = {key for thing in (event.channel, event.bridge) if thing and (key := ids.supervision_key(thing.id))}
+        for key in keys:
+            self._wake(key)
+
+    def _wake(self, key: str) -> None:
+        if key in self._again:
+            self._again[key].set()
+        else:
+            self._again[key] = asyncio.Event()
+            self._background.start(self._keep(key), f"keep {key}")
+
+    async def _keep(self, key: str) -> None:
+        """Tends one supervision until nothing is left of it."""
+        tended = Tended(self.snooping, key, self._arrived)
+        try:
+            while key in self.live.picture.supervision_keys():
+                self._again[key].clear()
+                seconds = await tended.look()
+                await _woken(self._again[key], seconds)
+        finally:
+            del self._again[key]
+            self._arrived.discard(ids.phone_id(key))
+
+
+async def _woken(event: asyncio.Event, seconds: float | None) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+class Tended:
+    """One supervision, and what has to be remembered of it between two looks."""
+
+    def __init__(self, snooping: Snooping, key: str, arrived: set[str]) -> None:
+        self.snooping = snooping
+        self.live = snooping.board.live
+        self.key = key
+        self.arrived = arrived
+        self.mode = Mode.LISTEN  # nobody is heard by mistake
+        self.rung = False
+        self.since: dict[str, float] = {}
+
+    async def look(self) -> float | None:
+        """Does what has to be done now; returns in how many seconds to look again, None for at the next event."""
+        if not self.live.ready:
+            return ADMIT_SECONDS
+        supervision = self.live.picture.supervision(self.key)
+        if supervision is None:
+            await self.snooping.clear(self.key)
+            return ADMIT_SECONDS
+        with bind(tenant=supervision.target.domain, call=supervision.target.call_id):
+            return await self._look(supervision)
+
+    async def _look(self, supervision: Supervision) -> float | None:
+        self.mode = supervision.mode or self.mode
+        wait = self._over(supervision)
+        if wait is not None:
+            if wait <= 0:
+                await self._end(supervision)
+            return max(wait, 0.05)
+        call = self.live.picture.supervised_call(supervision)
+        assert call is not None, "_over() has just seen it"
+        try:
+            wait = await self._admit(supervision)
+            await self._follow(supervision, call)
+        except (AriError, Refused) as error:
+            logger.warning("supervisor %s: %s", supervision.target.extension, error)
+            return ADMIT_SECONDS
+        return wait
+
+    def _over(self, supervision: Supervision) -> float | None:
+        """Seconds until it is to be ended, unless that changes; None while it is as it should be."""
+        if supervision.phone is None:
+            return 0.0 if self.rung else self._left("no phone", MAKING_SECONDS)
+        self.rung = True
+        if self.live.picture.supervised_call(supervision) is None:
+            return self._left("no call", ENDED_SECONDS)
+        self.since.pop("no call", None)
+        return None
+
+    def _left(self, what: str, seconds: float) -> float:
+        now = asyncio.get_running_loop().time()
+        return self.since.setdefault(what, now) + seconds - now
+
+    async def _end(self, supervision: Supervision) -> None:
+        logger.info("supervisor %s off", supervision.target.extension)
+        await self.snooping.clear(self.key)
+
+    async def _admit(self, supervision: Supervision) -> float | None:
+        phone = supervision.phone
+        if phone is None or not phone.up or supervision.phone_bridged:
+            return None
+        if phone.id not in self.arrived and (left := self._left("not let in", ADMIT_SECONDS)) > 0:
+            return left
+        await self.snooping.admit(supervision)
+        logger.info("supervisor %s on: %s", supervision.target.extension, self.mode)
+        return None
+
+    async def _follow(self, supervision: Supervision, call: Call) -> None:
+        if any(snoop.bridged for snoop in supervision.snoops):
+            return
+        for snoop in supervision.snoops:
+            await self.snooping.hang_up(snoop.id)
+        if leg := _extension_leg(call):
+            try:
+                await self.snooping.spy(self.key, leg.id, self.mode)
+            except CallNotAnswered:
+                return  # it was on its way out; whatever comes after it wakes us again
+            logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
+
+
+def _extension_leg(call: Call) -> Leg | None:
+    return next((leg for leg in call.legs if leg.extension is not None and leg.up), None)

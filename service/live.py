@@ -1,0 +1,136 @@
+"""Keeps the picture true: connect, subscribe, take the snapshot, apply events; again after every loss.
+
+While connected and complete, `ready` is true; only then is the picture served. The reader parses and applies and does
+nothing else; whoever wants to act on a change is told of it and acts in a task of its own.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from pydantic import ValidationError
+from websockets.asyncio.client import ClientConnection
+
+from service import journal, log
+from service.ari.client import AriClient
+from service.ari.errors import AriError, AriUnreachable
+from service.ari.models import Event
+from service.ari.stream import events, open_stream
+from service.calls import reduce
+from service.calls.picture import Change, Picture
+from service.ids import new_key
+from service.waiting import Expectations, Match, application_event
+
+# Every channel and every bridge; never `subscribeAll`, whose device states deadlock Asterisk (asterisk/asterisk#2170).
+SOURCES = ("channel:", "bridge:")
+WANTED = (*reduce.REDUCERS, "ChannelUserevent", "StasisStart")
+
+FIRST_RETRY_SECONDS = 0.1  # an application that reconnects within 5 ms can stay inactive for good
+LAST_RETRY_SECONDS = 5.0
+ECHO_SECONDS = 2.0  # an event to ourselves comes back in milliseconds, or the path is dead
+
+# Told of every event once it is applied; without an event: of a picture that is new from end to end.
+Listener = Callable[[Event | None, Sequence[Change]], None]
+
+
+class Live:
+    """The picture of one Asterisk, and the ways to wait for what happens there."""
+
+    def __init__(self, ari: AriClient, app: str) -> None:
+        self.ari = ari
+        self.app = app
+        self.picture = Picture()
+        self.ready = False
+        self.listeners: list[Listener] = [journal.turning_points]
+        self._expectations = Expectations()
+        self._deliver: Callable[[Event], None] = self._apply
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connects and reconnects until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._connection()
+            except* AriError as errors:
+                failures = 0 if self.ready else failures
+                log.outage(failures, errors.exceptions[0])
+            except* Exception as errors:
+                log.logger.error("the event stream failed, connecting again", exc_info=errors)
+            finally:
+                self.ready = False
+            failures += 1
+            await asyncio.sleep(backoff(failures))
+
+    @contextmanager
+    def expect(self, match: Match) -> Iterator[asyncio.Future[str]]:
+        """Prepares to wait for an event; see `service.waiting`."""
+        with self._expectations.expect(match) as future:
+            yield future
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Waits for an event that makes the condition true; False when none did within the time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self._changed.wait()
+        except TimeoutError:
+            return condition()
+        return True
+
+    async def _connection(self) -> None:
+        """One connection, from its opening to its loss, which is raised."""
+        backlog: list[Event] = []
+        self._deliver = backlog.append
+        async with open_stream(self.ari, self.app) as socket, asyncio.TaskGroup() as group:
+            group.create_task(self._complete(backlog))
+            await self._read(socket)
+
+    async def _complete(self, backlog: list[Event]) -> None:
+        """Subscribes, proves that events flow, and swaps in a new picture: the snapshot and what came since."""
+        await self.ari.applications_filter(self.app, WANTED)
+        await self.ari.applications_subscribe(self.app, SOURCES)
+        await self._prove_echo()
+        channels, bridges, endpoints = await asyncio.gather(
+            self.ari.channels_list(), self.ari.bridges_list(), self.ari.endpoints_list("PJSIP")
+        )
+        picture = Picture()
+        reduce.load(picture, channels, bridges, endpoints)
+        for event in backlog:
+            reduce.apply(picture, event)
+        journal.snapshot(self.picture, picture)
+        self.picture, self.ready, self._deliver = picture, True, self._apply
+        self._announce(None, [])
+
+    async def _prove_echo(self) -> None:
+        name = f"patchbay_{new_key()}"
+        with self.expect(application_event(name)) as echo:
+            await self.ari.events_user_event(self.app, name)
+            try:
+                await asyncio.wait_for(echo, ECHO_SECONDS)
+            except TimeoutError as error:
+                raise AriUnreachable("event stream: open, but no event comes through it") from error
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for event in events(socket):
+            if isinstance(event, ValidationError):
+                log.strange_event(event)
+                continue
+            self._deliver(event)
+            self._expectations.tell(event)
+
+    def _apply(self, event: Event) -> None:
+        self._announce(event, reduce.apply(self.picture, event))
+
+    def _announce(self, event: Event | None, changes: Sequence[Change]) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+        for listener in self.listeners:
+            listener(event, changes)
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait before connecting again: doubling, with jitter so that replicas do not come back together."""
+    longest = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures, 10))
+    return random.uniform(longest / 2, longest) if failures > 1 else FIRST_RETRY_SECONDS

@@ -1,0 +1,1 @@
+"""The verbs of the contract, each told as its steps."""

@@ -1,0 +1,83 @@
+"""Rings an extension, and when it answers calls a number, showing the tenant's hotline."""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+
+from service import dialplan, ids
+from service.ari.errors import AriNotFound
+from service.calls.record import CallRecord, Direction, Side
+from service.errors import ExtensionUnknown, HotlineUnknown, Unavailable
+from service.switchboard import Switchboard, asked
+from service.tenants import Tenant
+
+# Asterisk announces the first channel before it answers the request; this only bounds the wait for a lost event.
+VISIBLE_SECONDS = 1.0
+
+_FILLERS = re.compile(r"[ .()-]")
+_NUMBER = re.compile(r"\+?[0-9]{2,32}")
+
+
+@dataclass(frozen=True)
+class Click:
+    """Who calls whom, through which hotline. `number` is what `dialable` made of the client's text."""
+
+    extension: str
+    hotline: str
+    number: str
+
+
+def dialable(text: str) -> str | None:
+    """A phone number without its fillers, None when it is no number."""
+    number = _FILLERS.sub("", text)
+    return number if _NUMBER.fullmatch(number) else None
+
+
+async def click_to_call(board: Switchboard, tenant: Tenant, click: Click) -> str:
+    """Starts the call and returns its id; the extension may still be ringing for a minute.
+
+    Raises Unavailable, ExtensionUnknown, HotlineUnknown, ExtensionOffline, in this order.
+    """
+    board.require_ready()
+    online, inside = await asyncio.gather(
+        board.is_online(tenant, click.extension), _is_extension(board, tenant, click.number)
+    )
+    hotline = tenant.hotlines.get(click.hotline)
+    if hotline is None:
+        raise HotlineUnknown(click.hotline)
+    if not online:
+        await board.require_online(tenant, click.extension)
+    call_id = ids.new_call_id()
+    direction = Direction.LOCAL if inside else Direction.OUTBOUND
+    record = CallRecord(
+        call_id, tenant.domain, direction, int(time.time()), source=click.extension, destination=click.number
+    )
+    caller_id, trunk = (click.extension, "") if inside else (click.hotline, hotline.trunk)
+    await _originate(board, record, {
+        **dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG),
+        **dialplan.dial(tenant.domain, caller_id, trunk, record),
+    })
+    return call_id
+
+
+async def _is_extension(board: Switchboard, tenant: Tenant, number: str) -> bool:
+    try:
+        await board.is_online(tenant, number)
+    except ExtensionUnknown:
+        return False
+    return True
+
+
+async def _originate(board: Switchboard, record: CallRecord, variables: dialplan.Variables) -> None:
+    target = {"context": dialplan.DIAL_CONTEXT, "extension": record.destination, "priority": "1"}
+    try:
+        await asked(
+            board.ari.channels_originate(
+                record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS
+            )
+        )
+    except AriNotFound as error:
+        raise Unavailable(str(error)) from error
+    picture = board.live.picture
+    await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)

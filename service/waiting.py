@@ -1,0 +1,65 @@
+"""Waiting for an event that a request is about to cause: prepare, send, then wait; the event may outrun the answer."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from service.ari.models import Event
+
+# Says what an event means to a waiter: an answer, or None when it means nothing to it.
+Match = Callable[[Event], str | None]
+
+
+class Expectations:
+    """Those who wait, and what each waits for."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[str], Match] = {}
+
+    @contextmanager
+    def expect(self, match: Match) -> Iterator[asyncio.Future[str]]:
+        """A future of the first answer `match` gives; cancelled when left without one."""
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = match
+        try:
+            yield future
+        finally:
+            del self._waiting[future]
+            future.cancel()
+
+    def tell(self, event: Event) -> None:
+        """Hands an event to everybody who waits for it."""
+        for future, match in self._waiting.items():
+            if not future.done() and (answer := match(event)) is not None:
+                future.set_result(answer)
+
+
+def in_stasis(channel_id: str) -> Match:
+    """Answers "entered" when the channel reaches our application, "gone" when it ends before it does."""
+
+    def match(event: Event) -> str | None:
+        if event.channel is None or event.channel.id != channel_id:
+            return None
+        return {"StasisStart": "entered", "ChannelDestroyed": "gone"}.get(event.type)
+
+    return match
+
+
+def user_event(name: str, field: str, value: str, answer: str) -> Match:
+    """Answers with the field `answer` of the user event `name` whose `field` has this value."""
+
+    def match(event: Event) -> str | None:
+        if event.type != "ChannelUserevent" or event.eventname != name or event.userevent.get(field) != value:
+            return None
+        return event.userevent.get(answer, "")
+
+    return match
+
+
+def application_event(name: str) -> Match:
+    """Answers when the event of this name, sent to our own application, comes back."""
+
+    def match(event: Event) -> str | None:
+        return name if event.type == "ChannelUserevent" and event.eventname == name else None
+
+    return match

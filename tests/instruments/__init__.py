@@ -1,0 +1,1 @@
+"""Instruments: real phones under test control, and the measure of who hears whom."""

@@ -1,0 +1,168 @@
+"""A PBX of its own, the service, a client for each tenant, and phones on demand."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from asterisk.pbx import Installation, Pbx, PbxSettings, find, find_phones, reserve_ports
+from tests.instruments.audibility import Table
+from tests.instruments.client import Client
+from tests.instruments.phone import Phone, start_all, stop_all
+from tests.instruments.polling import eventually
+from tests.instruments.service import Service
+from tests.instruments.tones import TONES
+
+ACME, GLOBEX = "acme.test", "globex.test"
+HOTLINES = {ACME: ("02873001234", "02873001235"), GLOBEX: ("02873005678", "02873005679")}
+MOBILE = "0909123456"
+
+
+def tenants_file(tokens: dict[str, str]) -> str:
+    """The two demo tenants with these tokens."""
+    parts = []
+    for domain, token in tokens.items():
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        hotlines = "".join(f'"{number}" = {{ trunk = "carrier" }}\n' for number in HOTLINES[domain])
+        parts.append(f'[[tenant]]\ndomain = "{domain}"\ntokens = ["sha256:{digest}"]\n[tenant.hotlines]\n{hotlines}')
+    return "\n".join(parts)
+
+
+class Stage:
+    """What a live test plays on. Phones it made are ended by `strike`, the rest by `live_stage`."""
+
+    def __init__(self, pbx: Pbx, phones: Installation, service: Service) -> None:
+        self.pbx = pbx
+        self.service = service
+        self._where = phones
+        self._phones: list[Phone] = []
+        self._ports = itertools.cycle(range(1, 48))
+        self.clients = {domain: Client(service.url, token) for domain, token in pbx.secrets.tokens.items()}
+
+    @property
+    def acme(self) -> Client:
+        return self.clients[ACME]
+
+    @property
+    def globex(self) -> Client:
+        return self.clients[GLOBEX]
+
+    def reconnect(self) -> None:
+        """After the service was started anew, on another port."""
+        for client in self.clients.values():
+            client.http.base_url = self.service.url
+
+    # phones
+
+    def phone(self, extension: str, tone: int, domain: str = ACME, **how: float | int | None) -> Phone:
+        """An extension's phone, not started yet; `tone` is the index of its voice."""
+        return self._keep(
+            Phone(
+                self._where,
+                extension,
+                domain,
+                voice=TONES[tone],
+                password=self.pbx.secrets.phones[f"{extension}@{domain}"],
+                proxy=f"127.0.0.1:{self.pbx.sip_port}",
+                register=True,
+                port=self.pbx.settings.ports.phone(next(self._ports)),
+                **how,  # type: ignore[arg-type]
+            )
+        )
+
+    def mobile(self, tone: int = 0, number: str = MOBILE, **how: float | int | None) -> Phone:
+        """The carrier, in the person of the one mobile it has; calls in and is called under any number."""
+        return self._keep(
+            Phone(
+                self._where,
+                number,
+                "carrier.invalid",
+                voice=TONES[tone],
+                password=self.pbx.secrets.carrier_password,
+                auth_user="carrier",
+                proxy=f"127.0.0.1:{self.pbx.sip_port}",
+                port=self.pbx.settings.ports.phone(0),
+                **how,  # type: ignore[arg-type]
+            )
+        )
+
+    def _keep(self, phone: Phone) -> Phone:
+        self._phones.append(phone)
+        return phone
+
+    def start(self, **parties: Phone) -> Table:
+        """Starts phones side by side; the audibility table of them."""
+        start_all(parties.values())
+        return Table(parties)
+
+    # Asterisk as witness
+
+    def channels(self) -> list[str]:
+        """Names of all channels, as Asterisk's console lists them."""
+        lines = self.pbx.cli("core show channels concise").splitlines()
+        return [line.partition("!")[0] for line in lines if "!" in line]
+
+    def bridges(self) -> list[str]:
+        """Ids of all bridges, as Asterisk's console lists them."""
+        lines = self.pbx.cli("bridge show all").splitlines()
+        return [line.split()[0] for line in lines if line.strip() and not line.startswith("Bridge-ID")]
+
+    def ours(self) -> list[str]:
+        """Channels and bridges of ours: Snoops, Locals, supervisors, whatever carries our name."""
+        return [name for name in self.channels() if name.startswith(("Snoop/", "Local/"))] + [
+            name for name in self.bridges() if "patchbay" in name
+        ]
+
+    def nothing_of_ours(self, deadline: float = 5.0) -> None:
+        eventually(lambda: not self.ours(), deadline=deadline, message=f"left of ours: {self.ours()}")
+
+    def close(self) -> None:
+        """Ends the phones that are left, whatever Asterisk says."""
+        stop_all(self._phones)
+        for client in self.clients.values():
+            client.close()
+
+    def strike(self) -> None:
+        """Ends every phone and waits until Asterisk says that nothing is left, of ours or of anybody's."""
+        for phone in self._phones:
+            for call in phone.calls:
+                phone.hangup(call.call_id)
+        stop_all(self._phones)
+        self._phones.clear()
+        eventually(
+            lambda: not (self.channels() + self.bridges()),
+            deadline=15,
+            message="Asterisk still holds something",
+        )
+
+
+@contextmanager
+def live_stage(folder: Path, name: str, **settings: str) -> Iterator[Stage]:
+    """Starts an Asterisk whose trunk leads to `Stage.mobile`, and the service; ends both."""
+    with ExitStack() as stack:
+        ports = stack.enter_context(reserve_ports())
+        carrier = f"sip:127.0.0.1:{ports.phone(0)}"
+        pbx = stack.enter_context(Pbx(find(), PbxSettings(name, ports, carrier_contact=carrier)))
+        folder.mkdir(parents=True, exist_ok=True)
+        tenants = folder / "tenants.toml"
+        tenants.write_text(tenants_file(pbx.secrets.tokens))
+        service = Service(folder, **service_settings(pbx, tenants), **settings)
+        stack.callback(service.stop)
+        stage = Stage(pbx, find_phones(), service.start())
+        stack.callback(stage.close)
+        yield stage
+
+
+def service_settings(pbx: Pbx, tenants: Path) -> dict[str, str]:
+    """What the service has to know of this PBX."""
+    return {
+        "ari_url": pbx.ari_url,
+        "ari_password": pbx.secrets.ari_password,
+        "app": f"patchbay-{pbx.name}",
+        "tenants": str(tenants),
+        "timezone": "Asia/Ho_Chi_Minh",
+        "log_level": "debug",
+    }
+
+

@@ -1,0 +1,1 @@
+"""Tests on a real Asterisk with real phones."""
