@@ -26,14 +26,18 @@ class Table:
             raise ValueError("two parties have the same voice")
         self._names = voices | dict.fromkeys(MUSIC, MUSIC_NAME)
 
+    def party(self, name: str) -> Phone:
+        """The phone of a party."""
+        return self._parties[name]
+
     def measure(self, seconds: float = WINDOW) -> Heard:
         """Listen to all for the same fresh `seconds`."""
         with ThreadPoolExecutor(len(self._parties)) as pool:
             heard = pool.map(lambda phone: phone.heard(seconds), self._parties.values())
             return {name: self._named(tones) for name, tones in zip(self._parties, heard, strict=True)}
 
-    def expect(self, expected: Mapping[str, Iterable[str]], deadline: float = 8.0) -> None:
-        """Wait until the table is as expected in two windows running; AssertionError shows both tables.
+    def expect(self, expected: Mapping[str, Iterable[str]], deadline: float = 8.0) -> Heard:
+        """Wait until the table is as expected in two windows running, and return it; AssertionError shows both tables.
 
         A party that is not mentioned must hear nobody.
         """
@@ -42,6 +46,7 @@ class Table:
             raise ValueError(f"not in the table: {', '.join(sorted(strangers))}")
         end = time.monotonic() + deadline
         running = 0
+        measured: Heard = {}
         while running < 2:
             measured = self.measure()
             running = running + 1 if measured == wanted else 0
@@ -49,6 +54,7 @@ class Table:
                 raise AssertionError(
                     f"not so within {deadline} s; expected\n{render(wanted)}\nmeasured\n{render(measured)}"
                 )
+        return measured
 
     def _named(self, tones: set[int]) -> frozenset[str]:
         return frozenset(self._names.get(tone, f"{tone} Hz") for tone in tones)
