@@ -24,11 +24,13 @@ from service.waiting import Expectations, Match, application_event
 
 # Every channel and every bridge; never `subscribeAll`, whose device states deadlock Asterisk (asterisk/asterisk#2170).
 SOURCES = ("channel:", "bridge:")
-WANTED = (*reduce.REDUCERS, "ChannelUserevent", "StasisStart")
+REPLACED = "ApplicationReplaced"
+WANTED = (*reduce.REDUCERS, "ChannelUserevent", "StasisStart", REPLACED)
 
 FIRST_RETRY_SECONDS = 0.1  # an application that reconnects within 5 ms can stay inactive for good
 LAST_RETRY_SECONDS = 5.0
 ECHO_SECONDS = 2.0  # an event to ourselves comes back in milliseconds, or the path is dead
+ECHO_EVERY_SECONDS = 10.0  # a socket can stay open, and answer pings, while its application gets nothing
 
 # Told of every event once it is applied; without an event: of a picture that is new from end to end.
 Listener = Callable[[Event | None, Sequence[Change]], None]
@@ -84,8 +86,14 @@ class Live:
         backlog: list[Event] = []
         self._deliver = backlog.append
         async with open_stream(self.ari, self.app) as socket, asyncio.TaskGroup() as group:
-            group.create_task(self._complete(backlog))
+            group.create_task(self._watch(backlog))
             await self._read(socket)
+
+    async def _watch(self, backlog: list[Event]) -> None:
+        await self._complete(backlog)
+        while True:
+            await asyncio.sleep(ECHO_EVERY_SECONDS)
+            await self._prove_echo()
 
     async def _complete(self, backlog: list[Event]) -> None:
         """Subscribes, proves that events flow, and swaps in a new picture: the snapshot and what came since."""
@@ -117,6 +125,8 @@ class Live:
             if isinstance(event, ValidationError):
                 log.strange_event(event)
                 continue
+            if event.type == REPLACED:
+                raise AriUnreachable(f"another process uses application {self.app}; give each its own PATCHBAY_APP")
             self._deliver(event)
             self._expectations.tell(event)
 

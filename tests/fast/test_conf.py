@@ -223,6 +223,7 @@ def test_only_tenants_numbers_can_be_dialled() -> None:
         for value in section("extensions.conf", name).get("exten"):
             assert re.match(r"_?[\dX.!+*#\[\]-]", value)
     for value in re.findall(r"Dial\(PJSIP/\$\{EXTEN\}@carrier.*", dialplan()):
-        assert f"exten => _11X,1,Set(CALLERID(all)=${{HOTLINE_${{CONTEXT}}}})\n same => n,{value}" in (
-            CONF / "extensions.conf"
-        ).read_text()
+        assert (
+            f"exten => _11X,1,Set(CALLERID(all)=${{HOTLINE_${{CONTEXT}}}})\n same => n,{value}"
+            in (CONF / "extensions.conf").read_text()
+        )

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ class Phone:
     `proxy` is the PBX's `host:port`; without one the phone only calls and is called directly. An unregistered
     phone takes calls to any number, as a carrier does. `answer` is the seconds after which it picks up, None
     for never; `refuse` is 486 (busy, as soon as it rings) or 480 (unavailable, without ringing).
+    With `lines` calls it is busy for more (0: never). `host` is its address, any of loopback's.
     """
 
     def __init__(
@@ -54,11 +56,15 @@ class Phone:
         answer: float | None = None,
         refuse: int | None = None,
         codec: str = "PCMA",
+        lines: int = 0,
+        host: str = "127.0.0.1",
     ) -> None:
         if refuse not in (None, 480, 486):
             raise ValueError(f"refuse={refuse}: baresip can only send 486 and 480")
         self._folder = where.folder("phones")
-        self._settings = Settings(user, domain, display, password, auth_user or user, proxy, register, codec)
+        self._settings = Settings(
+            user, domain, display, password, auth_user or user, proxy, register, codec, lines, host
+        )
         self._process = Process(where, self._folder / f"{user}-{os.getpid()}-{next(_serial)}")
         self._ports = take(port)
         self._book = CallBook()
@@ -86,7 +92,7 @@ class Phone:
 
     @property
     def port(self) -> int:
-        """The SIP port on 127.0.0.1."""
+        """The SIP port at its host."""
         return self._ports.sip
 
     # -- life -----------------------------------------------------------------
@@ -132,7 +138,7 @@ class Phone:
         """Wait for the registrar's yes; fails at once at its no."""
 
         def decided() -> str:
-            return self._book.registration or ("OK" if _registered(self._ask("reginfo")) else "")
+            return self._book.registration or _registration(self._ask("reginfo"))
 
         if (said := eventually(decided, deadline=deadline, message=f"{self!r} not registered")) != "OK":
             raise PhoneError(f"{self!r} not registered: {said}")
@@ -264,7 +270,7 @@ class Phone:
         return self._recording.missing(mark)
 
     def gaps_since(self, mark: Mark, voice: int) -> list[int]:
-        """Lengths in ms of the silences of one voice since, to 10 ms; `missing_since` tells of lost packets."""
+        """Lengths in ms of the silences of one voice since, to 10 ms; packets that never came are no part."""
         return gaps(self._recording.since(mark), voice)
 
     # -- inside ---------------------------------------------------------------
@@ -336,5 +342,7 @@ def stop_all(phones: Iterable[Phone], *, keep: bool = False) -> None:
         list(pool.map(lambda phone: phone.stop(keep=keep), phones))
 
 
-def _registered(reginfo: str) -> bool:
-    return "OK" in reginfo.replace("\x1b[32m", " ").split()
+def _registration(reginfo: str) -> str:
+    """What was decided before the control was connected, when no event told us: OK, ERR, or nothing yet."""
+    found = re.search(r"\x1b\[\d+m(OK|ERR)", reginfo)
+    return found[1] if found else ""

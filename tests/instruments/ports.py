@@ -5,10 +5,10 @@ import socket
 from dataclasses import dataclass
 
 SIZE = 10
-"""Ports a phone: SIP, its TLS, control, claim, and RTP with RTCP for three calls; a PBX's `Ports.phone` step."""
+"""Ports a phone: SIP, its TLS, control, claim, RTP and RTCP of three calls; the step of `Ports.phone`."""
 
 FIRST, LAST = 31600, 32760
-"""Between the ports of the PBXs (asterisk.pbx.ports) and those that Linux hands out for outgoing connections."""
+"""Between the ports of the PBXs (asterisk.pbx.ports) and those Linux hands out, from 32768 on."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Settings:
     proxy: str
     register: bool
     codec: str
+    lines: int
+    host: str
 
 
 class Process:
@@ -65,7 +67,7 @@ class Process:
     def start(self, settings: Settings, ports: Block, voice: Path) -> None:
         """Write the configuration and start; the process is killed when ours ends."""
         inside = str(self._where.path_inside(self.folder))
-        config = _config(inside, str(self._where.path_inside(voice)), ports)
+        config = _config(inside, str(self._where.path_inside(voice)), ports, settings)
         (self.folder / "config").write_text(config)
         (self.folder / "accounts").write_text(_account(settings))
         argv = self._where.command(*("env", "TZ=UTC", "baresip", "-4", "-s", "-f", inside))
@@ -96,13 +98,13 @@ class Process:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _config(folder: str, voice: str, ports: Block) -> str:
+def _config(folder: str, voice: str, ports: Block, settings: Settings) -> str:
     lines = [
         "poll_method epoll",
-        f"sip_listen 127.0.0.1:{ports.sip}",
-        "net_interface 127.0.0.1",
+        f"sip_listen {settings.host}:{ports.sip}",
+        f"net_interface {settings.host}",
         f"rtp_ports {ports.rtp[0]}-{ports.rtp[1]}",
-        "call_max_calls 0",
+        f"call_max_calls {settings.lines}",
         "call_local_timeout 180",
         "call_hold_other_calls no",
         f"audio_path {folder}",
