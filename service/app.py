@@ -7,7 +7,10 @@ from starlette.applications import Starlette
 
 from service.addresses import Addresses
 from service.api.context import Context
-from service.api.routes import HANDLERS, ROUTES, middleware
+from service.api.faults import HANDLERS
+from service.api.middleware import middleware
+from service.api.openapi import document
+from service.api.routes import table
 from service.ari.client import AriClient
 from service.background import Background
 from service.keeper import Keeper
@@ -20,9 +23,11 @@ from service.tenants import TenantBook
 
 def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
     """The application; its lifespan owns the connection to Asterisk and every background task."""
+    entries = table(settings)
+    about = document(entries)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Context]]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         password = settings.ari_password.get_secret_value()
         async with AriClient(settings.ari_url, settings.ari_user, password) as ari, Background() as background:
             live = Live(ari, settings.app)
@@ -31,11 +36,11 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             addresses = Addresses(live, background)
             live.listeners += [addresses.notice, Keeper(supervising.snooping, background).notice]
             background.start(live.run(), "the picture")
-            yield {"context": Context(settings, board, supervising, addresses)}
+            yield {"context": Context(settings, board, supervising, addresses), "document": about}
 
     app = Starlette(
-        routes=ROUTES,
-        middleware=middleware(settings, tenants),
+        routes=[entry.route() for entry in entries],
+        middleware=middleware(settings, tenants, entries),
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

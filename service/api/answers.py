@@ -98,13 +98,14 @@ def envelope(instance_id: str, status_code: int, payload: Mapping[str, str]) -> 
 
 
 def api_failure(instance_id: str, error: ApiError, status: int = 200, headers: Headers | None = None) -> Response:
+    """A failure of /api in its envelope."""
     message = MESSAGES.get(error) or PHRASES[status]
     payload = {"status": "fail", "error": str(error), "message": message}
     return JSONResponse(envelope(instance_id, FAILURE, payload), status, headers)
 
 
 def v1_failure(error: V1Error, *, bare: bool, always_200: bool) -> Response:
-    """`bare`: without the code, as park fails. `always_200`: 400 and 404 become 200, for clients that read the body only."""
+    """`bare`: without the code, as park fails. `always_200`: 400 and 404 become 200, for clients that read bodies."""
     status = V1_STATUS[error]
     if always_200 and status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
         status = HTTPStatus.OK

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
 FORM = "application/x-www-form-urlencoded"
@@ -29,7 +29,9 @@ def _text(value: object) -> str:
     return text
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+TEXT_SCHEMA = {"anyOf": [{"type": "string", "pattern": "[^ ]"}, {"type": "integer", "minimum": 0}]}
+
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema(TEXT_SCHEMA)]
 
 
 class Body(BaseModel):
@@ -39,20 +41,28 @@ class Body(BaseModel):
 
 
 class ClickToCallBody(Body):
+    """Who is rung, what the number sees, and which number is called."""
+
     extension: Text
     hotline: Text
     phone_number: Text
 
 
 class SuperviseBody(Body):
+    """`ext`: the supervisor."""
+
     ext: Text
 
 
 class ParkBody(Body):
+    """`legs`: `aleg` or `bleg`."""
+
     legs: Text
 
 
 class TransferBody(Body):
+    """`ext`: where to; `legs`: `aleg` or `bleg`."""
+
     ext: Text
     legs: Text
 

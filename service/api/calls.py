@@ -1,6 +1,6 @@
 """GET /v1/call and the verbs of /v1/call/{call_id}."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 from service.api.answers import WORDS, V1Error, v1_failure
 from service.api.body import BodyError, ParkBody, SuperviseBody, TransferBody, read
 from service.api.context import Context, context, tenant
+from service.api.shapes import CallList, CallRow, Done, Parked
+from service.api.table import Handler
 from service.calls.model import Call
 from service.calls.record import Side
 from service.calls.supervision import Mode
@@ -18,8 +20,6 @@ from service.log import rebind
 from service.operations.park import park
 from service.operations.transfer import transfer
 from service.settings import FailureStatus, ParkLegs
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class LegsError(Exception):
@@ -31,22 +31,22 @@ async def get_calls(request: Request) -> Response:
     held = context(request)
     held.board.require_ready()
     rows = [row(call, held) for call in held.board.live.picture.calls(tenant(request).domain)]
-    return JSONResponse({"data": rows, "total": len(rows)})
+    return JSONResponse(CallList(data=rows, total=len(rows)))
 
 
-def row(call: Call, held: Context) -> dict[str, str]:
+def row(call: Call, held: Context) -> CallRow:
     """A call as the list shows it."""
     created = datetime.fromtimestamp(call.created, held.settings.zone)
-    return {
-        "call_id": call.id,
-        "context": call.domain,
-        "created_time": f"{created:%Y-%m-%d %H:%M:%S}",
-        "destination": call.destination,
-        "direction": call.direction,
-        "ip": held.addresses.of(call.signalling_leg),
-        "source": call.source,
-        "state": call.state,
-    }
+    return CallRow(
+        call_id=call.id,
+        context=call.domain,
+        created_time=f"{created:%Y-%m-%d %H:%M:%S}",
+        destination=call.destination,
+        direction=call.direction.value,
+        ip=held.addresses.of(call.signalling_leg),
+        source=call.source,
+        state=call.state.value,
+    )
 
 
 def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:
@@ -74,21 +74,23 @@ def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:
 
 @verb()
 async def post_transfer(request: Request) -> Response:
+    """Moves a leg to another extension."""
     held = context(request)
     defaults = {"legs": str(held.settings.transfer_legs)} if held.settings.transfer_legs else {}
     body = await read(request, TransferBody, **defaults)
     side = _side(body.legs)
     await transfer(held.board, tenant(request), call_reference(request), body.ext, side)
-    return _success(request, ext=body.ext)
+    return JSONResponse(Done(status="success", call_id=call_reference(request), ext=body.ext))
 
 
 @verb(bare=True)
 async def post_park(request: Request) -> Response:
+    """Cuts a leg and lets the other wait."""
     held = context(request)
     side = _side((await read(request, ParkBody)).legs)
     cut = side if held.settings.park_legs is ParkLegs.CUT else side.other
     await park(held.board, tenant(request), call_reference(request), cut, held.settings.park_seconds)
-    return _success(request)
+    return JSONResponse(Parked(status="success", call_id=call_reference(request)))
 
 
 def supervise(mode: Mode) -> Handler:
@@ -99,7 +101,7 @@ def supervise(mode: Mode) -> Handler:
         held = context(request)
         body = await read(request, SuperviseBody)
         await held.supervising.supervise(tenant(request), call_reference(request), body.ext, mode)
-        return _success(request, ext=body.ext)
+        return JSONResponse(Done(status="success", call_id=call_reference(request), ext=body.ext))
 
     return post_supervise
 
@@ -117,7 +119,3 @@ def _side(legs: str) -> Side:
         return Side(legs)
     except ValueError as error:
         raise LegsError(legs) from error
-
-
-def _success(request: Request, **more: str) -> Response:
-    return JSONResponse({"status": "success", "call_id": call_reference(request), **more})

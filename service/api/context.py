@@ -13,6 +13,8 @@ from service.tenants import Tenant
 
 @dataclass(frozen=True)
 class Context:
+    """The parts of one service."""
+
     settings: Settings
     board: Switchboard
     supervising: Supervising
@@ -20,6 +22,7 @@ class Context:
 
 
 def context(request: Request) -> Context:
+    """The parts of the service that serves this request."""
     found: Context = request.state.context
     return found
 

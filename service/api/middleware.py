@@ -1,29 +1,32 @@
 """What is the same for every request, outermost first: the log line, CORS, no caching, faults, the path, the token."""
 
 import time
+from collections.abc import Collection, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.answers import API_PREFIX, PHRASES, http_failure
+from service.api.table import Entry
 from service.ids import new_key
 from service.log import bind, logger, rebind, safe
+from service.settings import Settings
 from service.tenants import Tenant, TenantBook
 
-OPEN_PATHS = frozenset(("/live", "/ready"))  # asked by whoever supervises the process, who has no token
 LOGGED_PATH_LENGTH = 200
-
 
 
 class RequestLog:
     """One line a request: who asked what, the answer's status, how long it took."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, quiet_paths: Collection[str]) -> None:
         self.app = app
+        self.quiet_paths = quiet_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +45,7 @@ class RequestLog:
                 self._log(scope, status, time.perf_counter() - started)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
-        level = "debug" if scope["path"] in OPEN_PATHS else "info"
+        level = "debug" if scope["path"] in self.quiet_paths else "info"
         client = scope["client"][0] if scope.get("client") else "-"
         path = safe(scope["path"][:LOGGED_PATH_LENGTH])
         getattr(logger, level)("%s %s %s %d %.1f ms", client, scope["method"], path, status, seconds * 1000)
@@ -127,13 +130,14 @@ def canonical(raw_path: bytes) -> str:
 class Authentication:
     """The token alone decides the tenant; without one there is nothing here, not even a 404."""
 
-    def __init__(self, app: ASGIApp, tenants: TenantBook, instance_id: str) -> None:
+    def __init__(self, app: ASGIApp, tenants: TenantBook, open_paths: Collection[str], instance_id: str) -> None:
         self.app = app
         self.tenants = tenants
+        self.open_paths = open_paths
         self.instance_id = instance_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self.open_paths:
             return await self.app(scope, receive, send)
         path: str = scope["path"]
         tenant = self._tenant(Headers(scope=scope))
@@ -151,3 +155,21 @@ class Authentication:
             return None
         scheme, _, token = given[0].partition(" ")
         return self.tenants.current.by_token(token.strip(" ")) if scheme.lower() == "bearer" else None
+
+
+def middleware(settings: Settings, tenants: TenantBook, table: Sequence[Entry]) -> list[Middleware]:
+    """All of it, outermost first."""
+    open_paths = frozenset(entry.path for entry in table if entry.open)
+    return [
+        Middleware(RequestLog, quiet_paths=open_paths),
+        Middleware(
+            Cors,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
+        ),
+        Middleware(NoStore),
+        Middleware(CanonicalPath),
+        Middleware(Faults, instance_id=settings.instance_id),
+        Middleware(Authentication, tenants=tenants, open_paths=open_paths, instance_id=settings.instance_id),
+    ]

@@ -1,85 +1,146 @@
-"""The route table, and how what is wrong with a request as such is answered."""
+"""The route table: every route, its handler, what it takes, all it can answer. The API document is made from it."""
 
-from collections.abc import Awaitable, Callable, Mapping
-
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from service.api.answers import http_failure
-from service.api.body import TooLarge
+from service.api import document_page, samples
+from service.api.answers import ApiError, V1Error
+from service.api.body import Body, ClickToCallBody, ParkBody, SuperviseBody, TransferBody
 from service.api.calls import get_calls, post_park, post_transfer, supervise
 from service.api.click2call import post_click2call
-from service.api.context import context
-from service.api.middleware import Authentication, CanonicalPath, Cors, Faults, NoStore, RequestLog
+from service.api.health import get_live, get_ready
+from service.api.shapes import CallList, Clicked, Done, Health, Parked
+from service.api.table import Answer, Entry, Handler
 from service.calls.supervision import Mode
-from service.errors import Unavailable
-from service.settings import Settings
-from service.tenants import TenantBook
+from service.settings import FailureStatus, Settings
+
+CALL_PATH = "/v1/call/{call_id}"
+
+CLICK_ERRORS = (
+    ApiError.DATA_IS_REQUIRED,
+    ApiError.TENANT_INVALID,
+    ApiError.EXTENSION_INVALID,
+    ApiError.NUMBER_CALL_OUT_INVALID,
+    ApiError.USER_NOT_REGISTERED,
+)
+LISTEN = "Rings `ext`; it hears both sides, nobody hears it. One that is on the call already changes mode unrung."
+WHISPER = "Rings `ext`; it hears both sides, the call's extension hears it, the other party never."
+BARGE = "Rings `ext`; all three hear each other."
 
 
-async def get_live(request: Request) -> Response:
-    """The process answers."""
-    return JSONResponse({"status": "live"})
-
-
-async def get_ready(request: Request) -> Response:
-    """Events flow and the picture of calls is complete."""
-    ready = context(request).board.live.ready
-    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
-
-
-ROUTES = [
-    Route("/live", get_live, methods=["GET"]),
-    Route("/ready", get_ready, methods=["GET"]),
-    Route("/api/click2call", post_click2call, methods=["POST"]),
-    Route("/v1/call", get_calls, methods=["GET"]),
-    Route("/v1/call/{call_id}/transfer", post_transfer, methods=["POST"]),
-    Route("/v1/call/{call_id}/listen", supervise(Mode.LISTEN), methods=["POST"]),
-    Route("/v1/call/{call_id}/whisper", supervise(Mode.WHISPER), methods=["POST"]),
-    Route("/v1/call/{call_id}/barge", supervise(Mode.BARGE), methods=["POST"]),
-    Route("/v1/call/{call_id}/park", post_park, methods=["POST"]),
-]
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _failure(request, error.status_code, error.headers)
-
-
-async def _too_large(request: Request, error: Exception) -> Response:
-    return _failure(request, 413)
-
-
-async def _unavailable(request: Request, error: Exception) -> Response:
-    return _failure(request, 503)
-
-
-def _failure(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return http_failure(request.scope["path"], context(request).settings.instance_id, status, headers)
-
-
-HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
-    HTTPException: _http_error,
-    TooLarge: _too_large,
-    Unavailable: _unavailable,
-}
-
-
-def middleware(settings: Settings, tenants: TenantBook) -> list[Middleware]:
-    """Outermost first."""
+def table(settings: Settings) -> list[Entry]:
+    """All routes of a service with these settings."""
     return [
-        Middleware(RequestLog),
-        Middleware(
-            Cors,
-            allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type"),
+        _click2call(settings.instance_id),
+        Entry(
+            "GET",
+            "/v1/call",
+            get_calls,
+            "The tenant's live calls, oldest first.",
+            (
+                Answer(200, CallList, {"one call": {"data": [samples.ROW], "total": 1}}),
+                *samples.http_errors(401, 500, 503),
+            ),
         ),
-        Middleware(NoStore),
-        Middleware(CanonicalPath),
-        Middleware(Faults, instance_id=settings.instance_id),
-        Middleware(Authentication, tenants=tenants, instance_id=settings.instance_id),
+        _verb(
+            settings,
+            "transfer",
+            post_transfer,
+            TransferBody,
+            samples.TRANSFER,
+            "Moves the leg that `legs` names to `ext`; the other leg is hung up.",
+        ),
+        _verb(settings, "listen", supervise(Mode.LISTEN), SuperviseBody, samples.SUPERVISE, LISTEN),
+        _verb(settings, "whisper", supervise(Mode.WHISPER), SuperviseBody, samples.SUPERVISE, WHISPER),
+        _verb(settings, "barge", supervise(Mode.BARGE), SuperviseBody, samples.SUPERVISE, BARGE),
+        _verb(
+            settings,
+            "park",
+            post_park,
+            ParkBody,
+            samples.PARK,
+            "Cuts the leg that `legs` names; the other hears music until a transfer takes it, or its time is up.",
+        ),
+        *_open_routes(),
     ]
+
+
+def _click2call(instance_id: str) -> Entry:
+    return Entry(
+        "POST",
+        "/api/click2call",
+        post_click2call,
+        "Rings the extension; when it answers, calls the number with the hotline as caller id.",
+        (
+            Answer(200, Clicked, {"the extension is being rung": samples.clicked(instance_id)}),
+            samples.api_failures(instance_id, 200, CLICK_ERRORS),
+            samples.api_failures(instance_id, 401, [ApiError.UNAUTHORIZED]),
+            *(samples.api_failures(instance_id, status, [ApiError.UNKNOWN]) for status in (413, 500, 503)),
+        ),
+        ClickToCallBody,
+        samples.CLICK,
+    )
+
+
+def _verb(
+    settings: Settings, name: str, handler: Handler, body: type[Body], example: dict[str, str], summary: str
+) -> Entry:
+    bare = name == "park"
+    always_200 = settings.failure_status is FailureStatus.OK
+    done = {"status": "success", "call_id": samples.CALL_ID} | ({} if bare else {"ext": example["ext"]})
+    errors = [error for error in V1Error if _can_happen(error, example)]
+    return Entry(
+        "POST",
+        f"{CALL_PATH}/{name}",
+        handler,
+        summary,
+        (
+            Answer(200, Parked if bare else Done, {"done": done}),
+            *samples.v1_failures(errors, bare=bare, always_200=always_200),
+            *samples.http_errors(401, 413, 500),
+        ),
+        body,
+        example,
+    )
+
+
+def _can_happen(error: V1Error, example: dict[str, str]) -> bool:
+    needs = {V1Error.LEGS_INVALID: "legs", V1Error.USER_NOT_REGISTERED: "ext"}
+    return needs.get(error, next(iter(example))) in example
+
+
+def _open_routes() -> list[Entry]:
+    """What needs no token: it tells nothing of any tenant."""
+    return [
+        Entry(
+            "GET",
+            "/live",
+            get_live,
+            "The process answers.",
+            (Answer(200, Health, {"live": {"status": "live"}}),),
+            open=True,
+        ),
+        Entry(
+            "GET",
+            "/ready",
+            get_ready,
+            "Events flow and the list of calls is complete.",
+            (
+                Answer(200, Health, {"ready": {"status": "ready"}}),
+                Answer(503, Health, {"not ready": {"status": "not ready"}}),
+            ),
+            open=True,
+        ),
+        Entry("GET", "/openapi.json", get_openapi, "This document.", (Answer(200, dict),), open=True),
+        Entry("GET", "/docs", get_docs, "This document, to read.", (Answer(200, None, media="text/html"),), open=True),
+    ]
+
+
+async def get_openapi(request: Request) -> Response:
+    """The API document."""
+    return JSONResponse(request.state.document)
+
+
+async def get_docs(request: Request) -> Response:
+    """The API document as a page."""
+    return HTMLResponse(document_page.page(request.state.document))

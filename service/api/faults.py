@@ -1,0 +1,36 @@
+"""How what is wrong with a request as such is answered: no such route, wrong method, too large, PBX away."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.answers import http_failure
+from service.api.body import TooLarge
+from service.api.context import context
+from service.errors import Unavailable
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _failure(request, error.status_code, error.headers)
+
+
+async def _too_large(request: Request, error: Exception) -> Response:
+    return _failure(request, 413)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return _failure(request, 503)
+
+
+def _failure(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return http_failure(request.scope["path"], context(request).settings.instance_id, status, headers)
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    HTTPException: _http_error,
+    TooLarge: _too_large,
+    Unavailable: _unavailable,
+}

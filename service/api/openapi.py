@@ -1,0 +1,104 @@
+"""The API document, OpenAPI 3.1, made from the route table and from the types that the handlers use."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from service import __version__
+from service.api.answers import PHRASES
+from service.api.table import Answer, Entry
+
+JsonObject = dict[str, Any]
+
+REFERENCE = "#/components/schemas/{model}"
+ABOUT = (
+    "Click-to-call, the list of live calls, transfer, listen, whisper, barge and park, answered from Asterisk. "
+    "The token alone decides the tenant; what belongs to another tenant does not exist for you. Two error styles: "
+    "under `/api` an envelope with `status_code` -9999, elsewhere a plain object."
+)
+TOKEN = {"token": {"type": "http", "scheme": "bearer", "description": "The tenant's token."}}
+
+
+def document(table: Sequence[Entry]) -> JsonObject:
+    """The whole document."""
+    schemas = _schemas(table)
+    paths: dict[str, JsonObject] = {}
+    for entry in table:
+        paths.setdefault(entry.path, {})[entry.method.lower()] = _operation(entry)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Patchbay", "version": __version__, "description": ABOUT, "license": {"name": "MIT"}},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": TOKEN},
+    }
+
+
+def _schemas(table: Sequence[Entry]) -> JsonObject:
+    """Every type the table names, once, and what these are made of."""
+    types: dict[str, type] = {}
+    for entry in table:
+        for shape in (entry.body, *(answer.shape for answer in entry.answers)):
+            if shape:
+                types[shape.__name__] = shape
+    schemas: JsonObject = {}
+    for name, shape in sorted(types.items()):
+        schema = TypeAdapter(shape).json_schema(ref_template=REFERENCE)
+        schemas |= schema.pop("$defs", {})
+        schemas[name] = schema
+    return schemas
+
+
+def _operation(entry: Entry) -> JsonObject:
+    operation: JsonObject = {
+        "operationId": _operation_id(entry),
+        "summary": entry.summary,
+        "security": [] if entry.open else [{"token": []}],
+        "responses": _responses(entry.answers),
+    }
+    if parameters := [_parameter(name) for name in re.findall(r"{(\w+)}", entry.path)]:
+        operation["parameters"] = parameters
+    if entry.body:
+        content = {"schema": _reference(entry.body), "example": dict(entry.example)}
+        media = ("application/json", "application/x-www-form-urlencoded")
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(media, content)}
+    return operation
+
+
+def _operation_id(entry: Entry) -> str:
+    words = re.findall(r"\w+", entry.path.replace("{call_id}", ""))
+    return "_".join((entry.method.lower(), *words))
+
+
+def _parameter(name: str) -> JsonObject:
+    about = "The call's id, or the Asterisk unique id of one of its legs."
+    return {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+
+
+def _responses(answers: Iterable[Answer]) -> JsonObject:
+    by_status: dict[int, list[Answer]] = {}
+    for answer in answers:
+        by_status.setdefault(answer.status, []).append(answer)
+    return {str(status): _response(status, same) for status, same in sorted(by_status.items())}
+
+
+def _response(status: int, answers: Sequence[Answer]) -> JsonObject:
+    shapes = list(dict.fromkeys(answer.shape for answer in answers if answer.shape))
+    examples: dict[str, Mapping[str, object]] = {
+        name: {"value": value} for answer in answers for name, value in answer.examples.items()
+    }
+    content: JsonObject = {"schema": _either([_reference(shape) for shape in shapes]) if shapes else {"type": "string"}}
+    if examples:
+        content["examples"] = examples
+    description = PHRASES.get(status) or HTTPStatus(status).phrase
+    return {"description": description, "content": {answers[0].media: content}}
+
+
+def _either(schemas: list[JsonObject]) -> JsonObject:
+    return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+
+
+def _reference(shape: type) -> JsonObject:
+    return {"$ref": REFERENCE.format(model=shape.__name__)}
