@@ -1,4 +1,4 @@
-"""`python -m service` serves the API; `python -m service token` makes a token."""
+"""`python -m service` serves the API; `token` makes a token, `check` looks whether Asterisk fits."""
 
 import signal
 import sys
@@ -8,19 +8,21 @@ import uvicorn
 
 from service import __version__, log
 from service.app import create_app
-from service.settings import Settings, SettingsError, load
+from service.check import command as check
+from service.settings import LogFormat, Settings, SettingsError, load
 from service.tenants import TenantBook, TenantsError, hash_token, new_token
 
 KEEP_ALIVE_SECONDS = 80  # clients' pools keep idle connections up to 75 s; closing sooner races their next request
 SHUTDOWN_SECONDS = 2
-USAGE = "usage: python -m service [token]"
+HEAD_BYTES = 256 * 1024  # an absurdly long call id is answered by the contract, not by the parser
+USAGE = f"usage: python -m service [token | check [{check.JSON}]]"
 
 
 def main(arguments: list[str]) -> int:
     """Does what the command line asks; the exit status."""
     if arguments == ["token"]:
         return print_token()
-    if arguments:
+    if arguments not in ([], ["check"], ["check", check.JSON]):
         print(USAGE, file=sys.stderr)
         return 2
     try:
@@ -29,6 +31,8 @@ def main(arguments: list[str]) -> int:
     except (SettingsError, TenantsError) as error:
         print(error, file=sys.stderr)
         return 1
+    if arguments:
+        return check.main(settings, tenants.current, as_json=check.JSON in arguments)
     return serve(settings, tenants)
 
 
@@ -42,7 +46,7 @@ def print_token() -> int:
 
 def serve(settings: Settings, tenants: TenantBook) -> int:
     """Serves until SIGINT or SIGTERM; SIGHUP reads the tenants again."""
-    log.configure(settings.log_level)
+    log.configure(settings.log_level, as_json=settings.log_format is LogFormat.JSON)
     signal.signal(signal.SIGHUP, lambda *_: reload(tenants))
     zone = settings.timezone or datetime.now().astimezone().tzname()
     log.logger.info(
@@ -60,10 +64,14 @@ def serve(settings: Settings, tenants: TenantBook) -> int:
 
 
 def config(settings: Settings, tenants: TenantBook) -> uvicorn.Config:
+    """How uvicorn serves the application."""
     return uvicorn.Config(
         create_app(settings, tenants),
         host=settings.host,
         port=settings.port,
+        http="h11",  # whatever else is installed: what is tested is what runs
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

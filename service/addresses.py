@@ -1,4 +1,4 @@
-"""The signalling addresses the list shows: asked of Asterisk once for each leg, as soon as a leg is there to be shown."""
+"""The signalling addresses the list shows: asked of Asterisk once for each leg that is to be shown."""
 
 import re
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ class Addresses:
 
     def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
         """A listener of `Live`: asks for the legs that have come, forgets those that have gone."""
+        if event is None:
+            self._known = {leg: host for leg, host in self._known.items() if host and self.live.picture.channel(leg)}
         calls = list(self.live.picture.all_calls()) if event is None else [c.after for c in changes if c.after]
         for call in calls:
             self._ask_for(call)
-        if event is None:
-            self._known = {leg: host for leg, host in self._known.items() if self.live.picture.channel(leg)}
-        elif event.type == "ChannelDestroyed" and event.channel:
+        if event and event.type == "ChannelDestroyed" and event.channel:
             self._known.pop(event.channel.id, None)
 
     def _ask_for(self, call: Call) -> None:

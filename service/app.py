@@ -13,8 +13,10 @@ from service.api.openapi import document
 from service.api.routes import table
 from service.ari.client import AriClient
 from service.background import Background
+from service.gauges import LiveNumbers
 from service.keeper import Keeper
 from service.live import Live
+from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
 from service.switchboard import Switchboard
@@ -25,22 +27,25 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
     """The application; its lifespan owns the connection to Asterisk and every background task."""
     entries = table(settings)
     about = document(entries)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         password = settings.ari_password.get_secret_value()
-        async with AriClient(settings.ari_url, settings.ari_user, password) as ari, Background() as background:
+        client = AriClient(settings.ari_url, settings.ari_user, password, metrics)
+        async with client as ari, Background() as background:
             live = Live(ari, settings.app)
+            metrics.registry.register(LiveNumbers(live, by_tenant=settings.metrics_tenants))
             board = Switchboard(live)
             supervising = Supervising(board)
             addresses = Addresses(live, background)
             live.listeners += [addresses.notice, Keeper(supervising.snooping, background).notice]
             background.start(live.run(), "the picture")
-            yield {"context": Context(settings, board, supervising, addresses), "document": about}
+            yield {"context": Context(settings, board, supervising, addresses, metrics), "document": about}
 
     app = Starlette(
         routes=[entry.route() for entry in entries],
-        middleware=middleware(settings, tenants, entries),
+        middleware=middleware(settings, tenants, entries, metrics),
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

@@ -26,18 +26,21 @@ def turning_points(_: object, changes: Sequence[Change]) -> None:
         if text := _turning_point(change.before, change.after):
             call = change.after or change.before
             assert call is not None
-            details = f"{call.direction} {safe(call.source)} to {safe(call.destination)}"
-            logger.info("call %s: %s", text, details, extra={"ids": {"call": call.id, "tenant": call.domain}})
+            logger.info("call %s", text, extra={"ids": {"call": call.id, "tenant": call.domain}})
 
 
 def _turning_point(before: Call | None, after: Call | None) -> str:
-    if before is None:
-        return "began"
     if after is None:
         return "ended"
+    if before is None:
+        return f"began: {_parties(after)}"
     if after.parked != before.parked:
         return "parked" if after.parked else "left the park"
-    parties = {leg.id for leg in after.legs}
-    if after.answered and not (before.answered and parties == {leg.id for leg in before.legs}):
-        return "answered"
+    legs = {leg.id for leg in after.legs}
+    if after.answered and not (before.answered and legs == {leg.id for leg in before.legs}):
+        return f"answered: {_parties(after)}"
     return ""
+
+
+def _parties(call: Call) -> str:
+    return f"{call.direction} {safe(call.source)} to {safe(call.destination)}"

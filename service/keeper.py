@@ -1,11 +1,11 @@
-"""Keeps supervisions true to their calls: lets supervisors in, follows the call to another extension, clears what is over.
+"""Keeps supervisions true to their calls: lets supervisors in, follows the call, clears what is over.
 
 It looks at what is, not at what happened, so it does the same after a restart, and two replicas that both do it end up
 with one result.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from service import ids
 from service.ari.errors import AriError
@@ -13,7 +13,7 @@ from service.ari.models import Event
 from service.background import Background
 from service.calls.model import Call, Leg
 from service.calls.picture import Change
-from service.calls.supervision import Mode, Supervision
+from service.calls.supervision import Mode, Snoop, Supervision
 from service.errors import CallNotAnswered, Refused
 from service.log import bind, logger
 from service.snooping import Snooping
@@ -22,6 +22,8 @@ from service.snooping import Snooping
 MAKING_SECONDS = 3.0
 # While a phone's own transfer rebuilds a call it can be nowhere for an instant.
 ENDED_SECONDS = 0.3
+# A Snoop that is not in the bridge is on its way there, unless it stays out.
+ENTER_SECONDS = 0.5
 # An answered supervisor is let in by the replica that rang it; when that one has died, by another.
 ADMIT_SECONDS = 1.0
 
@@ -107,12 +109,11 @@ class Tended:
         call = self.live.picture.supervised_call(supervision)
         assert call is not None, "_over() has just seen it"
         try:
-            wait = await self._admit(supervision)
-            await self._follow(supervision, call)
+            waits = (await self._admit(supervision), await self._follow(supervision, call))
         except (AriError, Refused) as error:
             logger.warning("supervisor %s: %s", supervision.target.extension, error)
             return ADMIT_SECONDS
-        return wait
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _over(self, supervision: Supervision) -> float | None:
         """Seconds until it is to be ended, unless that changes; None while it is as it should be."""
@@ -134,7 +135,11 @@ class Tended:
 
     async def _admit(self, supervision: Supervision) -> float | None:
         phone = supervision.phone
-        if phone is None or not phone.up or supervision.phone_bridged:
+        if phone and supervision.phone_bridged:
+            self.arrived.discard(phone.id)  # when it is in no more, it is on its way out
+            self.since.pop("not let in", None)
+            return None
+        if phone is None or not phone.up:
             return None
         if phone.id not in self.arrived and (left := self._left("not let in", ADMIT_SECONDS)) > 0:
             return left
@@ -142,17 +147,26 @@ class Tended:
         logger.info("supervisor %s on: %s", supervision.target.extension, self.mode)
         return None
 
-    async def _follow(self, supervision: Supervision, call: Call) -> None:
-        if any(snoop.bridged for snoop in supervision.snoops):
-            return
-        for snoop in supervision.snoops:
-            await self.snooping.hang_up(snoop.id)
+    async def _follow(self, supervision: Supervision, call: Call) -> float | None:
+        """Sees to it that the supervisor hears one Snoop: the newest, or one on whoever is the extension now."""
+        if supervision.heard:
+            self.since.pop("not heard", None)
+            await self._hang_up(snoop for snoop in supervision.snoops if snoop.bridged and snoop != supervision.heard)
+            return None
+        if supervision.snoops and (left := self._left("not heard", ENTER_SECONDS)) > 0:
+            return left
+        await self._hang_up(supervision.snoops)
         if leg := _extension_leg(call):
             try:
                 await self.snooping.spy(self.key, leg.id, self.mode)
             except CallNotAnswered:
-                return  # it was on its way out; whatever comes after it wakes us again
+                return None  # it was on its way out; whatever comes after it wakes us again
             logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
+        return None
+
+    async def _hang_up(self, snoops: Iterable[Snoop]) -> None:
+        for snoop in snoops:
+            await self.snooping.hang_up(snoop.id)
 
 
 def _extension_leg(call: Call) -> Leg | None:

@@ -6,6 +6,7 @@ nothing else; whoever wants to act on a change is told of it and acts in a task 
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -43,6 +44,7 @@ class Live:
         self.ari = ari
         self.app = app
         self.picture = Picture()
+        self.metrics = ari.metrics
         self.ready = False
         self.listeners: list[Listener] = [journal.turning_points]
         self._expectations = Expectations()
@@ -61,7 +63,7 @@ class Live:
             except* Exception as errors:
                 log.logger.error("the event stream failed, connecting again", exc_info=errors)
             finally:
-                self.ready = False
+                self._set_ready(False)
             failures += 1
             await asyncio.sleep(backoff(failures))
 
@@ -97,6 +99,7 @@ class Live:
 
     async def _complete(self, backlog: list[Event]) -> None:
         """Subscribes, proves that events flow, and swaps in a new picture: the snapshot and what came since."""
+        started = time.monotonic()
         await self.ari.applications_filter(self.app, WANTED)
         await self.ari.applications_subscribe(self.app, SOURCES)
         await self._prove_echo()
@@ -108,8 +111,15 @@ class Live:
         for event in backlog:
             reduce.apply(picture, event)
         journal.snapshot(self.picture, picture)
-        self.picture, self.ready, self._deliver = picture, True, self._apply
+        self.picture, self._deliver = picture, self._apply
+        self._set_ready(True)
+        self.metrics.connections.inc()
+        self.metrics.snapshot.observe(time.monotonic() - started)
         self._announce(None, [])
+
+    def _set_ready(self, ready: bool) -> None:
+        self.ready = ready
+        self.metrics.ready.set(ready)
 
     async def _prove_echo(self) -> None:
         name = f"patchbay_{new_key()}"
@@ -131,6 +141,8 @@ class Live:
             self._expectations.tell(event)
 
     def _apply(self, event: Event) -> None:
+        if event.timestamp:
+            self.metrics.event_lag.observe(max(0.0, time.time() - event.timestamp.timestamp()))
         self._announce(event, reduce.apply(self.picture, event))
 
     def _announce(self, event: Event | None, changes: Sequence[Change]) -> None:

@@ -3,13 +3,14 @@
 Context travels by `bind`, so that whatever is logged while a request is served carries its ids.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
-
 
 logger = logging.getLogger("patchbay")
 
@@ -17,20 +18,45 @@ _context: ContextVar[dict[str, str]] = ContextVar("context", default={})  # noqa
 
 
 class ContextFilter(logging.Filter):
-    """Puts the bound ids behind every line as key=value."""
+    """Gives every entry the bound ids: as `ids`, and as `tail` in key=value form."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         ids = {**_context.get(), **getattr(record, "ids", {})}
+        record.__dict__["ids"] = ids
         record.tail = "".join(f" {key}={safe(value)}" for key, value in ids.items())
         return True
 
 
-def configure(level: str) -> None:
-    """Logs to standard output, one line an entry."""
+class Lines(logging.Formatter):
+    """An entry begins a line, all that follows in it is indented, and nothing in it commands a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n    ".join(_printable(line) for line in super().format(record).splitlines())
+
+
+class JsonLines(logging.Formatter):
+    """An entry is one JSON object on one line: time (UTC), level, message, the ids, and a fault's traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "ids", {}),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def configure(level: str, *, as_json: bool = False) -> None:
+    """Logs to standard error. What libraries tell at debug stays out: websockets prints the ARI password there."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s%(tail)s"))
+    handler.setFormatter(JsonLines() if as_json else Lines("%(asctime)s %(levelname)-7s %(message)s%(tail)s"))
     handler.addFilter(ContextFilter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    own = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(own, logging.INFO), handlers=[handler], force=True)
+    logger.setLevel(own)
 
 
 @contextmanager
@@ -55,9 +81,16 @@ def outage(failures: int, error: Exception) -> None:
 
 
 def strange_event(error: ValidationError) -> None:
+    """An event of a shape we do not know; its content stays out of the log."""
     logger.warning("an event that is not understood: %s", error.errors(include_url=False, include_input=False)[:3])
 
 
 def safe(text: str) -> str:
     """What a client or a caller chose cannot begin a line of its own."""
     return text if text.isprintable() and " " not in text else repr(text)
+
+
+def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)

@@ -1,4 +1,4 @@
-"""Settings, from environment variables that begin with PATCHBAY_ and from `.env`; each with its unit, default and reason.
+"""Settings, from environment variables that begin with PATCHBAY_ and from `.env`, each with its default and reason.
 
 They are read once, at start, and handed to whoever needs them.
 """
@@ -42,6 +42,13 @@ def default_app() -> str:
     return "patchbay-" + re.sub(r"[^0-9A-Za-z-]", "-", socket.gethostname())
 
 
+class LogFormat(StrEnum):
+    """Lines for people, or JSON objects for a log collector."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Settings(BaseSettings):
     """Everything an operator can choose."""
 
@@ -51,10 +58,10 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"  # listens on loopback until somebody decides otherwise
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    ari_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+(/.*)?/ari/?$")] = "http://127.0.0.1:8088/ari"
+    ari_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/@]+(/.*)?/ari/?$")] = "http://127.0.0.1:8088/ari"
     ari_user: str = "patchbay"
     ari_password: SecretStr = SecretStr("")
-    app: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_.-]{1,64}$")] = Field(default_factory=default_app)
+    app: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_.-]{1,80}$")] = Field(default_factory=default_app)
     tenants: Path = Path("tenants.toml")
     timezone: str = ""  # of created_time; the system's when empty
     park_seconds: Annotated[int, Field(ge=1, le=3600)] = 10  # the contract's ten seconds
@@ -65,6 +72,8 @@ class Settings(BaseSettings):
     proxies: Annotated[tuple[str, ...], NoDecode] = ()  # whose X-Forwarded-* is believed, for the log
     instance_id: str = "patchbay"
     log_level: str = "info"
+    log_format: LogFormat = LogFormat.TEXT
+    metrics_tenants: bool = False  # names tenants in /metrics, which needs no token
 
     @field_validator("cors_origins", "proxies", mode="before")
     @classmethod
@@ -97,6 +106,8 @@ def load() -> Settings:
     """The settings of this process. Raises SettingsError."""
     try:
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env: cannot be read ({error}); mend its rights, or save it as UTF-8") from error
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()

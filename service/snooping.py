@@ -1,17 +1,18 @@
 """The supervision recipe: a bridge in which a supervisor's phone meets a Snoop channel on the extension's leg.
 
-A Snoop's direction is fixed when it is made, so a mode is changed by adding another and then removing the first: the
-supervisor hears no gap. Everything stands in ids and the bridge's name, so any replica can go on with it.
+A Snoop's direction is fixed when it is made, so a mode is changed by making another and putting it in the first one's
+place. The two must not be in the bridge together: the newer would whisper to the leg what the older hears of it.
+Everything stands in ids and the bridge's name, so any replica can go on with it.
 """
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from service import dialplan, ids
 from service.ari.client import Direction
-from service.ari.errors import AriConflict, AriError, AriRefused
+from service.ari.errors import AriConflict, AriError, AriRefused, AriUnreachable
 from service.calls.model import Call, Leg
-from service.calls.supervision import Mode, Supervision, Target
+from service.calls.supervision import Mode, Snoop, Supervision, Target
 from service.errors import CallNotAnswered, Unavailable
 from service.switchboard import Switchboard, asked
 from service.waiting import in_stasis
@@ -25,6 +26,8 @@ DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
 ENTER_SECONDS = 2.0  # a Snoop enters the application in about 2 ms
 TAKEN_RETRIES = 10  # the id of a Snoop that was just hung up is free some milliseconds later
 TAKEN_RETRY_SECONDS = 0.05
+FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
+GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 
 
 class Snooping:
@@ -58,19 +61,32 @@ class Snooping:
 
     async def switch(self, supervision: Supervision, leg: str, mode: Mode) -> None:
         """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable; then nothing changed."""
-        await self.spy(supervision.key, leg, mode)
-        wanted = ids.snoop_id(supervision.key, mode, leg)
-        await asyncio.gather(*(self.hang_up(snoop.id) for snoop in supervision.snoops if snoop.id != wanted))
+        snoop = ids.snoop_id(supervision.key, mode, leg)
+        if any(present.id == snoop for present in supervision.snoops):
+            await self.hang_up(snoop)  # of an earlier change, and on its way out
+            await self.board.live.until(lambda: self.board.live.picture.channel(snoop) is None, GONE_SECONDS)
+        await self._make_snoop(snoop, leg, mode)
+        await asyncio.sleep(FLOWING_SECONDS)
+        await asyncio.gather(*(self._take_out(supervision.key, old) for old in supervision.snoops if old.bridged))
+        await self._put_in(supervision.key, snoop)
+        await asyncio.gather(*(self.hang_up(old.id) for old in supervision.snoops if old.id != snoop))
 
     async def spy(self, key: str, leg: str, mode: Mode) -> None:
-        """Puts a Snoop of this mode on the leg into the supervision's bridge."""
+        """Puts a Snoop of this mode on the leg into the supervision's bridge. Raises CallNotAnswered, Unavailable."""
         snoop = ids.snoop_id(key, mode, leg)
         await self._make_snoop(snoop, leg, mode)
+        await self._put_in(key, snoop)
+
+    async def _put_in(self, key: str, snoop: str) -> None:
         try:
             await asked(self.ari.bridges_add_channel(ids.bridge_id(key), snoop))
-        except (AriRefused, Unavailable) as error:
+        except Unavailable:
             await self.hang_up(snoop)
-            raise Unavailable(str(error)) from error
+            raise
+
+    async def _take_out(self, key: str, snoop: Snoop) -> None:
+        with suppress(AriError):  # it has ended, and so is out
+            await self.ari.bridges_remove_channel(ids.bridge_id(key), snoop.id)
 
     async def _make_snoop(self, snoop: str, leg: str, mode: Mode) -> None:
         spy, whisper = DIRECTIONS[mode]
@@ -79,15 +95,20 @@ class Snooping:
                 try:
                     await self.ari.channels_snoop(leg, snoop, app=self.board.live.app, spy=spy, whisper=whisper)
                     break
+                except AriUnreachable as error:
+                    raise Unavailable(str(error)) from error
                 except AriRefused as error:
-                    await self._forgive_taken_id(snoop, attempt, error)
+                    await self._forgive_taken_id(snoop, leg, attempt, error)
             await self._entered(entered)
 
-    async def _forgive_taken_id(self, snoop: str, attempt: int, error: AriRefused) -> None:
-        """Asterisk says 500 to an id that is taken; any other refusal means that the leg is gone or not to be spied on."""
-        taken = isinstance(error, AriConflict) or self.board.live.picture.channel(snoop) is not None
-        if error.status == 404 or not taken or attempt == TAKEN_RETRIES - 1:
+    async def _forgive_taken_id(self, snoop: str, leg: str, attempt: int, error: AriRefused) -> None:
+        """Returns when it is worth another try: Asterisk says 500 to an id that is taken, and to a leg that just ends."""
+        picture = self.board.live.picture
+        if error.status == 404 or picture.channel(leg) is None:
             raise CallNotAnswered(str(error)) from error
+        taken = isinstance(error, AriConflict) or picture.channel(snoop) is not None
+        if not taken or attempt == TAKEN_RETRIES - 1:
+            raise Unavailable(str(error)) from error
         await asyncio.sleep(TAKEN_RETRY_SECONDS)
 
     async def _entered(self, entered: "asyncio.Future[str]") -> None:

@@ -63,9 +63,11 @@ class Switchboard:
             raise ExtensionUnknown(extension)
         name = f"{extension}@{tenant.domain}"
         try:
-            endpoint = await asked(self.ari.endpoints_get("PJSIP", name))
+            endpoint = await self.ari.endpoints_get("PJSIP", name)
         except AriNotFound:
             raise ExtensionUnknown(extension) from None
+        except AriError as error:
+            raise Unavailable(str(error)) from error
         if endpoint.resource != name:
             raise ExtensionUnknown(extension)
         return endpoint.state == "online"
@@ -120,10 +122,8 @@ class Switchboard:
 
 
 async def asked(request: Awaitable[T]) -> T:
-    """The answer to an ARI request. A refusal or silence is Unavailable; AriNotFound passes, it means something."""
+    """The answer to an ARI request; a refusal or silence is Unavailable."""
     try:
         return await request
-    except AriNotFound:
-        raise
     except AriError as error:
         raise Unavailable(str(error)) from error

@@ -15,7 +15,6 @@ from service.ids import OURS
 PREFIX = "sha256:"
 
 
-
 def _not_ours(domain: str) -> str:
     if domain.startswith(OURS):
         raise ValueError(f"contexts that begin with {OURS} are the service's own")
@@ -66,7 +65,7 @@ class Tenants:
         self._by_hash = {token: tenant for tenant in tenants for token in tenant.tokens}
 
     def by_token(self, token: str) -> Tenant | None:
-        """The tenant a token belongs to. Tokens are found by their hash, so no comparison tells how near a guess was."""
+        """Whose token it is. Looked up by its hash, so no comparison tells how near a guess was."""
         return self._by_hash.get(hash_token(token))
 
 
@@ -135,7 +134,13 @@ _REMEDIES = {
 
 def _first(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) if not isinstance(part, int) else f"[{part + 1}]" for part in problem["loc"])
-    place = place.replace(".[", "[").replace(".[key]", "")
+    place = "".join(_part(part) for part in problem["loc"] if part != "[key]").removeprefix(".")
     remedy = _REMEDIES.get(problem["type"], f"{problem['msg']}; mend it")
     return f"{place or 'the file'}: {remedy}"
+
+
+def _part(part: str | int) -> str:
+    """One step of the way to a value; entries are counted from one."""
+    if isinstance(part, int):
+        return f"[{part + 1}]"
+    return f".{part if part.isprintable() else repr(part)}"

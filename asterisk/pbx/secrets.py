@@ -42,8 +42,13 @@ def load_secrets(folder: Path, phones: Iterable[str]) -> Secrets:
     known = Secrets(**json.loads(file.read_text())) if file.exists() else None
     full = make_secrets(phones, known)
     if full != known:
-        write_private(file, json.dumps(asdict(full), indent=2) + "\n")
+        write_private(file, secrets_text(full))
     return full
+
+
+def secrets_text(secrets: Secrets) -> str:
+    """The content of the file they are kept in."""
+    return json.dumps(asdict(secrets), indent=2) + "\n"
 
 
 def write_private(path: Path, text: str) -> None:

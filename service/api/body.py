@@ -21,9 +21,7 @@ class BodyError(Exception):
 
 
 def _text(value: object) -> str:
-    """A string without the spaces at its ends, or the digits of a non-negative integer."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        value = str(value)
+    """A string without the spaces at its ends; `_digits` has made strings of integers."""
     if not isinstance(value, str) or not (text := value.strip(" ")):
         raise ValueError("neither text nor a non-negative integer, or blank")
     return text
@@ -83,7 +81,7 @@ async def read(request: Request, model: type[B], **defaults: str) -> B:
 async def _content(request: Request) -> bytes:
     """The body, given up as soon as it is known to be too large."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:20]) > MAX_BYTES:
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > MAX_BYTES:
         raise TooLarge
     content = bytearray()
     async for chunk in request.stream():
@@ -107,12 +105,17 @@ def _json(content: bytes) -> object:
     """The JSON value, None for what is none (and for null, which is no object either)."""
     try:
         text = content.decode()
-        value: object = json.loads(text, parse_constant=_refuse)
+        value: object = json.loads(text, parse_constant=_refuse, parse_int=_digits)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate has no UTF-8
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def _digits(integer: str) -> str | None:
+    """An integer as it is written, however long; no field takes a negative one."""
+    return None if integer.startswith("-") else integer
 
 
 def _refuse(constant: str) -> NoReturn:

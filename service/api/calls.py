@@ -15,7 +15,7 @@ from service.api.table import Handler
 from service.calls.model import Call
 from service.calls.record import Side
 from service.calls.supervision import Mode
-from service.errors import CallNotFound, Refused
+from service.errors import Refused
 from service.log import rebind
 from service.operations.park import park
 from service.operations.transfer import transfer
@@ -64,6 +64,7 @@ def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:
             except Refused as refused:
                 error = WORDS[type(refused)][1]
                 rebind(refused=str(refused) or type(refused).__name__)
+            request.state.outcome = str(error)
             always_200 = context(request).settings.failure_status is FailureStatus.OK
             return v1_failure(error, bare=bare, always_200=always_200)
 
@@ -107,11 +108,8 @@ def supervise(mode: Mode) -> Handler:
 
 
 def call_reference(request: Request) -> str:
-    """What the path names, percent-decoded once."""
-    try:
-        return unquote(request.path_params["call_id"], errors="strict")
-    except UnicodeDecodeError as error:
-        raise CallNotFound("not UTF-8") from error
+    """What the path names, percent-decoded once; what is not UTF-8 becomes what no id has."""
+    return unquote(request.path_params["call_id"], errors="replace")
 
 
 def _side(legs: str) -> Side:

@@ -18,16 +18,21 @@ async def post_click2call(request: Request) -> Response:
     try:
         body = await read(request, ClickToCallBody)
     except BodyError:
-        return api_failure(instance_id, ApiError.DATA_IS_REQUIRED)
+        return _failed(request, ApiError.DATA_IS_REQUIRED)
     number = dialable(body.phone_number)
     if number is None:
-        return api_failure(instance_id, ApiError.DATA_IS_REQUIRED)
+        return _failed(request, ApiError.DATA_IS_REQUIRED)
     if not tenant(request).enabled:
-        return api_failure(instance_id, ApiError.TENANT_INVALID)
+        return _failed(request, ApiError.TENANT_INVALID)
     try:
         call_id = await click_to_call(held.board, tenant(request), Click(body.extension, body.hotline, number))
     except Refused as refused:
         rebind(refused=str(refused) or type(refused).__name__)
-        return api_failure(instance_id, WORDS[type(refused)][0], 503 if isinstance(refused, Unavailable) else 200)
+        return _failed(request, WORDS[type(refused)][0], 503 if isinstance(refused, Unavailable) else 200)
     rebind(call=call_id)
     return JSONResponse(envelope(instance_id, SUCCESS, {"call_uuid": call_id}))
+
+
+def _failed(request: Request, error: ApiError, status: int = 200) -> Response:
+    request.state.outcome = str(error)
+    return api_failure(context(request).settings.instance_id, error, status)

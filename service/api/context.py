@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.addresses import Addresses
+from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
 from service.switchboard import Switchboard
@@ -19,6 +20,7 @@ class Context:
     board: Switchboard
     supervising: Supervising
     addresses: Addresses
+    metrics: Metrics
 
 
 def context(request: Request) -> Context:

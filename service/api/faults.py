@@ -14,7 +14,9 @@ from service.errors import Unavailable
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _failure(request, error.status_code, error.headers)
+    # Starlette keeps a route's methods in a set: sorted, the answer is the same in every process.
+    headers = {name: ", ".join(sorted(value.split(", "))) for name, value in (error.headers or {}).items()}
+    return _failure(request, error.status_code, headers)
 
 
 async def _too_large(request: Request, error: Exception) -> Response:

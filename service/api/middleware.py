@@ -1,7 +1,8 @@
 """What is the same for every request, outermost first: the log line, CORS, no caching, faults, the path, the token."""
 
+import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,21 +13,65 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.answers import API_PREFIX, PHRASES, http_failure
-from service.api.table import Entry
+from service.api.table import Entry, Handler
 from service.ids import new_key
 from service.log import bind, logger, rebind, safe
+from service.metrics import Metrics
 from service.settings import Settings
 from service.tenants import Tenant, TenantBook
 
 LOGGED_PATH_LENGTH = 200
+REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 
 
 class RequestLog:
-    """One line a request: who asked what, the answer's status, how long it took."""
+    """One line a request: who asked what, the answer's status, how long it took.
+
+    X-Request-ID is taken over from the client when it is fit to be logged, else made; the answer carries it.
+    """
 
     def __init__(self, app: ASGIApp, quiet_paths: Collection[str]) -> None:
         self.app = app
         self.quiet_paths = quiet_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started, status = time.perf_counter(), 0
+        request_id = _request_id(Headers(scope=scope))
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        with bind(request=request_id):
+            try:
+                await self.app(scope, receive, watch)
+            finally:
+                self._log(scope, status, time.perf_counter() - started)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        level = "debug" if scope["path"] in self.quiet_paths else "info"
+        client = safe(scope["client"][0]) if scope.get("client") else "-"
+        path = safe(scope["path"][:LOGGED_PATH_LENGTH])
+        getattr(logger, level)("%s %s %s %d %.1f ms", client, scope["method"], path, status, seconds * 1000)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else new_key()[:12]
+
+
+class Meter:
+    """Times every request, by route and by what came of it: the contract's word where there is one, else the status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Mapping[Handler, str]) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,17 +83,12 @@ class RequestLog:
             status = message.get("status", status)
             await send(message)
 
-        with bind(request=new_key()[:12]):
-            try:
-                await self.app(scope, receive, watch)
-            finally:
-                self._log(scope, status, time.perf_counter() - started)
-
-    def _log(self, scope: Scope, status: int, seconds: float) -> None:
-        level = "debug" if scope["path"] in self.quiet_paths else "info"
-        client = scope["client"][0] if scope.get("client") else "-"
-        path = safe(scope["path"][:LOGGED_PATH_LENGTH])
-        getattr(logger, level)("%s %s %s %d %.1f ms", client, scope["method"], path, status, seconds * 1000)
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            route = self.routes[scope["endpoint"]] if "endpoint" in scope else "other"
+            outcome = scope["state"].get("outcome", str(status))
+            self.metrics.request(route, outcome, time.perf_counter() - started)
 
 
 class Cors(CORSMiddleware):
@@ -157,11 +197,12 @@ class Authentication:
         return self.tenants.current.by_token(token.strip(" ")) if scheme.lower() == "bearer" else None
 
 
-def middleware(settings: Settings, tenants: TenantBook, table: Sequence[Entry]) -> list[Middleware]:
+def middleware(settings: Settings, tenants: TenantBook, table: Sequence[Entry], metrics: Metrics) -> list[Middleware]:
     """All of it, outermost first."""
     open_paths = frozenset(entry.path for entry in table if entry.open)
     return [
         Middleware(RequestLog, quiet_paths=open_paths),
+        Middleware(Meter, metrics=metrics, routes={entry.handler: entry.path for entry in table}),
         Middleware(
             Cors,
             allow_origins=settings.cors_origins,

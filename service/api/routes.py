@@ -1,5 +1,6 @@
 """The route table: every route, its handler, what it takes, all it can answer. The API document is made from it."""
 
+from prometheus_client import generate_latest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -8,12 +9,15 @@ from service.api.answers import ApiError, V1Error
 from service.api.body import Body, ClickToCallBody, ParkBody, SuperviseBody, TransferBody
 from service.api.calls import get_calls, post_park, post_transfer, supervise
 from service.api.click2call import post_click2call
+from service.api.context import context
 from service.api.health import get_live, get_ready
 from service.api.shapes import CallList, Clicked, Done, Health, Parked
 from service.api.table import Answer, Entry, Handler
 from service.calls.supervision import Mode
 from service.settings import FailureStatus, Settings
 
+METRICS = "For Prometheus; it tells of no call and, unless so chosen, of no tenant."
+METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 CALL_PATH = "/v1/call/{call_id}"
 
 CLICK_ERRORS = (
@@ -133,6 +137,7 @@ def _open_routes() -> list[Entry]:
         ),
         Entry("GET", "/openapi.json", get_openapi, "This document.", (Answer(200, dict),), open=True),
         Entry("GET", "/docs", get_docs, "This document, to read.", (Answer(200, None, media="text/html"),), open=True),
+        Entry("GET", "/metrics", get_metrics, METRICS, (Answer(200, None, media=METRICS_TYPE),), open=True),
     ]
 
 
@@ -144,3 +149,9 @@ async def get_openapi(request: Request) -> Response:
 async def get_docs(request: Request) -> Response:
     """The API document as a page."""
     return HTMLResponse(document_page.page(request.state.document))
+
+
+async def get_metrics(request: Request) -> Response:
+    """All meters, as Prometheus scrapes them."""
+    content = generate_latest(context(request).metrics.registry)
+    return Response(content, media_type=METRICS_TYPE)

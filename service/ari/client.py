@@ -3,16 +3,28 @@
 Requests go through a pool of kept connections: Asterisk closes an idle one after 15 s, so the pool lets go sooner.
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from service.ari.errors import AriUnreachable, refused
-from service.ari.models import Bridge, Channel, Endpoint, Variable
+from service.ari.models import (
+    Application,
+    AsteriskInfo,
+    AsteriskPing,
+    Attribute,
+    Bridge,
+    Channel,
+    Endpoint,
+    Module,
+    Variable,
+)
+from service.metrics import Metrics
 
 CONNECTIONS = 16  # Asterisk serves each connection in a thread; more than this gained nothing
 IDLE_SECONDS = 10.0  # below Asterisk's session_keep_alive of 15 s
@@ -20,23 +32,33 @@ ANSWER_SECONDS = 5.0  # a loaded Asterisk answers in milliseconds; after this it
 
 Direction = Literal["none", "both", "out", "in"]
 Query = Mapping[str, str]
+T = TypeVar("T")
 
 _CHANNELS = TypeAdapter(list[Channel])
 _BRIDGES = TypeAdapter(list[Bridge])
 _ENDPOINTS = TypeAdapter(list[Endpoint])
+_ENDPOINT = TypeAdapter(Endpoint)
+_VARIABLE = TypeAdapter(Variable)
+_CHANNEL = TypeAdapter(Channel)
+_APPLICATIONS = TypeAdapter(list[Application])
+_INFO = TypeAdapter(AsteriskInfo)
+_PING = TypeAdapter(AsteriskPing)
+_MODULES = TypeAdapter(list[Module])
+_ATTRIBUTES = TypeAdapter(list[Attribute])
 
 
 class AriClient:
     """Asterisk's REST interface at `url` (…/ari). Every method raises AriUnreachable, AriRefused or its children."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, metrics: Metrics | None = None) -> None:
         self.url = url.rstrip("/")
-        self.auth = aiohttp.BasicAuth(user, password)
+        self.headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
+        self.metrics = metrics or Metrics()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "AriClient":
         self._session = aiohttp.ClientSession(
-            auth=self.auth,
+            headers=self.headers,
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
         )
@@ -47,7 +69,7 @@ class AriClient:
             await self._session.close()
 
     async def channels_list(self) -> list[Channel]:
-        return _CHANNELS.validate_json(await self._request("GET", "channels"))
+        return _read(_CHANNELS, await self._request("GET", "channels"))
 
     async def channels_originate(
         self, channel_id: str, endpoint: str, target: Query, variables: Mapping[str, str], seconds: int
@@ -56,12 +78,29 @@ class AriClient:
         query = {"endpoint": endpoint, "timeout": str(seconds), **target}
         await self._request("POST", "channels", channel_id, query=query, body={"variables": dict(variables)})
 
+    async def channels_get(self, channel_id: str) -> Channel:
+        return _read(_CHANNEL, await self._request("GET", "channels", channel_id))
+
+    async def channels_create(
+        self, channel_id: str, other_id: str, endpoint: str, app: str, variables: Mapping[str, str]
+    ) -> None:
+        """Makes a channel in the application without dialling it; `other_id`: of a Local channel's second half."""
+        query = {"endpoint": endpoint, "app": app, "channelId": channel_id, "otherChannelId": other_id}
+        await self._request("POST", "channels", "create", query=query, body={"variables": dict(variables)})
+
+    async def channels_dial(self, channel_id: str, seconds: int) -> None:
+        await self._request("POST", "channels", channel_id, "dial", query={"timeout": str(seconds)})
+
+    async def channels_set_variable(self, channel_id: str, variable: str, value: str) -> None:
+        query = {"variable": variable, "value": value}
+        await self._request("POST", "channels", channel_id, "variable", query=query)
+
     async def channels_hangup(self, channel_id: str) -> None:
         await self._request("DELETE", "channels", channel_id)
 
     async def channels_get_variable(self, channel_id: str, variable: str) -> str:
         raw = await self._request("GET", "channels", channel_id, "variable", query={"variable": variable})
-        return Variable.model_validate_json(raw).value
+        return _read(_VARIABLE, raw).value
 
     async def channels_snoop(
         self, channel_id: str, snoop_id: str, *, app: str, spy: Direction, whisper: Direction
@@ -70,7 +109,7 @@ class AriClient:
         await self._request("POST", "channels", channel_id, "snoop", snoop_id, query=query)
 
     async def bridges_list(self) -> list[Bridge]:
-        return _BRIDGES.validate_json(await self._request("GET", "bridges"))
+        return _read(_BRIDGES, await self._request("GET", "bridges"))
 
     async def bridges_create(self, bridge_id: str, name: str) -> None:
         await self._request("POST", "bridges", bridge_id, query={"type": "mixing", "name": name})
@@ -80,14 +119,20 @@ class AriClient:
         query = {"channel": channel_id, "inhibitConnectedLineUpdates": "true"}
         await self._request("POST", "bridges", bridge_id, "addChannel", query=query)
 
+    async def bridges_remove_channel(self, bridge_id: str, channel_id: str) -> None:
+        await self._request("POST", "bridges", bridge_id, "removeChannel", query={"channel": channel_id})
+
     async def bridges_destroy(self, bridge_id: str) -> None:
         await self._request("DELETE", "bridges", bridge_id)
 
     async def endpoints_list(self, technology: str) -> list[Endpoint]:
-        return _ENDPOINTS.validate_json(await self._request("GET", "endpoints", technology))
+        return _read(_ENDPOINTS, await self._request("GET", "endpoints", technology))
 
     async def endpoints_get(self, technology: str, resource: str) -> Endpoint:
-        return Endpoint.model_validate_json(await self._request("GET", "endpoints", technology, resource))
+        return _read(_ENDPOINT, await self._request("GET", "endpoints", technology, resource))
+
+    async def applications_list(self) -> list[Application]:
+        return _read(_APPLICATIONS, await self._request("GET", "applications"))
 
     async def applications_subscribe(self, app: str, sources: Sequence[str]) -> None:
         query = {"eventSource": ",".join(sources)}
@@ -102,17 +147,45 @@ class AriClient:
         """Sends an event of this name to the application itself."""
         await self._request("POST", "events", "user", name, query={"application": app})
 
-    async def _request(
-        self, method: str, *path: str, query: Query | None = None, body: object | None = None
-    ) -> bytes:
+    async def asterisk_get_info(self) -> AsteriskInfo:
+        return _read(_INFO, await self._request("GET", "asterisk", "info"))
+
+    async def asterisk_ping(self) -> AsteriskPing:
+        return _read(_PING, await self._request("GET", "asterisk", "ping"))
+
+    async def asterisk_list_modules(self) -> list[Module]:
+        return _read(_MODULES, await self._request("GET", "asterisk", "modules"))
+
+    async def asterisk_get_global_var(self, variable: str) -> str:
+        """A global variable; functions are not evaluated here, only on a channel."""
+        query = {"variable": variable}
+        return _read(_VARIABLE, await self._request("GET", "asterisk", "variable", query=query)).value
+
+    async def asterisk_get_object(self, config_class: str, object_type: str, object_id: str) -> dict[str, str]:
+        """A configuration object as it was loaded: its settings by name."""
+        path = ("asterisk", "config", "dynamic", config_class, object_type, object_id)
+        return {one.attribute: one.value for one in _read(_ATTRIBUTES, await self._request("GET", *path))}
+
+    async def _request(self, method: str, *path: str, query: Query | None = None, body: object | None = None) -> bytes:
         if self._session is None:
             raise AriUnreachable("the client is not open")
         url = URL("/".join([self.url, *(quote(part, safe="") for part in path)]), encoded=True)
+        started, status = time.perf_counter(), 0
         try:
             async with self._session.request(method, url.with_query(query), json=body) as answer:
-                content = await answer.read()
+                content, status = await answer.read(), answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AriUnreachable(f"{method} /{'/'.join(path)}: {error!r}") from error
+        finally:
+            self.metrics.ari_request(method, path, status, time.perf_counter() - started)
         if answer.status >= 400:
             raise refused(answer.status, f"{method} /{'/'.join(path)}", content.decode(errors="replace"))
         return content
+
+
+def _read(kind: TypeAdapter[T], content: bytes) -> T:
+    """What a proxy or a web server says in Asterisk's place is as good as no answer."""
+    try:
+        return kind.validate_json(content)
+    except ValidationError as error:
+        raise AriUnreachable(f"not an answer of ARI: {content[:200]!r}") from error

@@ -1,10 +1,10 @@
 """What can go wrong between the service and Asterisk.
 
-    AriError
-    ├── AriUnreachable    no answer: refused, cut or too slow
-    └── AriRefused        an answer with a status of 400 or more
-        ├── AriNotFound   404
-        └── AriConflict   409, 412, 422: there already, or not in a state for it
+AriError
+├── AriUnreachable    no answer: refused, cut or too slow
+└── AriRefused        an answer with a status of 400 or more
+    ├── AriNotFound   404
+    └── AriConflict   409, 412, 422: there already, or not in a state for it
 """
 
 

@@ -51,6 +51,7 @@ class Event(Model):
     """One event; which of the optional parts it has depends on `type`."""
 
     type: str
+    timestamp: datetime | None = None
     channel: Channel | None = None
     bridge: Bridge | None = None
     peer: Channel | None = None
@@ -62,3 +63,31 @@ class Event(Model):
 
 class Variable(Model):
     value: str = ""
+
+
+class System(Model):
+    version: str
+
+
+class AsteriskInfo(Model):
+    system: System
+
+
+class AsteriskPing(Model):
+    timestamp: datetime
+
+
+class Module(Model):
+    name: str
+    status: str
+
+
+class Attribute(Model):
+    """One setting of a configuration object."""
+
+    attribute: str
+    value: str
+
+
+class Application(Model):
+    name: str

@@ -28,7 +28,7 @@ async def open_stream(ari: AriClient, app: str) -> AsyncIterator[ClientConnectio
     try:
         socket = await connect(
             url,
-            additional_headers={"Authorization": ari.auth.encode()},
+            additional_headers=ari.headers,
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
             open_timeout=OPEN_SECONDS,

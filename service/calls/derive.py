@@ -3,6 +3,7 @@
 The rules are DESIGN's "Identity", "Legs and sides" and "Tenant"; each is one function here.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from service import ids
@@ -13,6 +14,11 @@ from service.calls.record import CallRecord, Direction, Side
 PartnersOf = Callable[[Channel], Iterable[Channel]]
 IsParked = Callable[[Channel], bool]
 IsExtension = Callable[[str, str], bool]
+
+# What `app_name` says of a leg that calls others, and between their end and its own.
+DIALLING = "Dial"
+# A linkedid of Asterisk's own: the second its first channel was made, and a serial number.
+_ASTERISKS_OWN = re.compile(r"(?:.*-)?([0-9]{10})\.[0-9]+", re.DOTALL)
 
 
 class Surroundings:
@@ -50,7 +56,7 @@ def _call(
     call_id = linkedid if _is_click_to_call(linkedid, domain, ordered) else ids.call_id(linkedid, domain)
     record = next((known for known in records if known.call_id == call_id), None)
     pair = _pair(domain, legs, around)
-    sides = _sides(pair)
+    sides = _sides(domain, pair, record)
     numbers = _Numbers(domain, record, sides)
     made = {side: _leg(channel, side, domain, numbers, around) for side, channel in sides.items()}
     parked = any(around.parked(channel) for channel in pair)
@@ -72,16 +78,16 @@ def _call(
 
 def _is_click_to_call(linkedid: str, domain: str, ordered: Sequence[Channel]) -> bool:
     """A linkedid chosen by click-to-call is the id of the call for the tenant that clicked."""
-    if not ids.is_call_uuid(linkedid):
-        return False
-    owners = {channel.call.domain for channel in ordered if channel.call and channel.call.call_id == linkedid}
-    return not owners or domain in owners
+    records = (channel.call for channel in ordered if channel.call)
+    return ids.is_call_uuid(linkedid) and any(
+        (record.call_id, record.domain) == (linkedid, domain) for record in records
+    )
 
 
 def _created(linkedid: str, ordered: Sequence[Channel]) -> int:
-    """A linkedid of Asterisk's own begins with the second its first channel was made: [<systemname>-]<second>.<n>."""
-    second = linkedid.rpartition("-")[2].partition(".")[0]
-    return int(second) if second.isdigit() else int(ordered[0].created)
+    """When the first channel was made, also when that one has gone; a linkedid somebody else chose does not tell."""
+    own = _ASTERISKS_OWN.fullmatch(linkedid)
+    return int(own.group(1)) if own else int(ordered[0].created)
 
 
 def _pair(domain: str, legs: Sequence[Channel], around: Surroundings) -> list[Channel]:
@@ -103,7 +109,9 @@ def _partner(first: Channel, legs: Sequence[Channel], around: Surroundings) -> l
         return bridged[:1]
     others = [leg for leg in legs if leg is not first and not _same_given_side(first, leg)]
     answered = [leg for leg in others if leg.up and not around.parked(leg)]
-    return answered[:1] or [leg for leg in others if not leg.up][-1:]
+    if answered or first.rung:
+        return answered[:1]
+    return [leg for leg in others if not leg.up][-1:]
 
 
 def _same_given_side(first: Channel, leg: Channel) -> bool:
@@ -111,14 +119,20 @@ def _same_given_side(first: Channel, leg: Channel) -> bool:
     return first.leg is not None and leg.leg is not None and first.leg.side is leg.leg.side
 
 
-def _sides(pair: Sequence[Channel]) -> dict[Side, Channel]:
+def _sides(domain: str, pair: Sequence[Channel], record: CallRecord | None) -> dict[Side, Channel]:
     """A leg we rang or moved has its side, the other takes the free one; else the older leg's own side decides."""
     if not pair:
         return {}
     settled = next((channel for channel in pair if channel.leg), pair[0])
-    sides = {settled.side: settled}
-    sides |= {settled.side.other: channel for channel in pair if channel is not settled}
-    return sides
+    side = Side.ALEG if _is_first_of_click_to_call(domain, pair, record) else settled.side
+    return {side: settled} | {side.other: channel for channel in pair if channel is not settled}
+
+
+def _is_first_of_click_to_call(domain: str, pair: Sequence[Channel], record: CallRecord | None) -> bool:
+    """It is announced before the dialplan gives it its side."""
+    if len(pair) > 1 or pair[0].leg or record is None:
+        return False
+    return pair[0].rung and _extension(pair[0], domain) == record.source
 
 
 def _extension(channel: Channel, domain: str) -> str | None:
@@ -139,7 +153,8 @@ def _direction(domain: str, sides: dict[Side, Channel], around: Surroundings) ->
         return Direction.LOCAL
     if called:
         return Direction.LOCAL if _extension(called, domain) and caller else _direction_of_called(called, domain)
-    return Direction.LOCAL if caller and caller.up else Direction.OUTBOUND
+    inside = caller and caller.up and caller.app != DIALLING
+    return Direction.LOCAL if inside else Direction.OUTBOUND
 
 
 def _direction_of_called(called: Channel, domain: str) -> Direction:
@@ -147,12 +162,11 @@ def _direction_of_called(called: Channel, domain: str) -> Direction:
 
 
 def _state(sides: dict[Side, Channel]) -> State:
-    if not sides:
-        return State.INIT
     aleg = sides.get(Side.ALEG)
-    if aleg is None or len(sides) == 2 or aleg.up or aleg.runs_own_application:
-        return State.EXECUTE
-    return State.CONSUME_MEDIA if aleg.leg and aleg.state == "Ringing" else State.INIT
+    if len(sides) == 1 and aleg and aleg.rung:
+        return State.CONSUME_MEDIA if aleg.state == "Ringing" else State.INIT
+    created = not sides or (len(sides) == 1 and aleg and not aleg.up and not aleg.app)
+    return State.INIT if created else State.EXECUTE
 
 
 class _Numbers:

@@ -7,11 +7,12 @@ from service.calls.record import CallRecord, Direction, LegRecord, Side
 
 # Channels that Asterisk makes for its own purposes; a party to a call is never one of them.
 INTERNAL = frozenset(
-    "Local Snoop Announcer Recorder CBAnn CBRec Surrogate Bridge Message UnicastRTP MulticastRTP AudioSocket WebSocket "
-    "Async".split()
+    ["Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec", "Surrogate", "Bridge", "Message", "UnicastRTP", "MulticastRTP", "AudioSocket", "WebSocket", "Async"]
 )
 # What `app_name` says of a leg that somebody else's Dial(), Queue() or originate holds.
 HELD_BY_ANOTHER = frozenset(("", "AppDial", "AppDial2", "AppQueue"))
+# The states of a channel that Asterisk calls and that has not answered; one that calls Asterisk is in Ring.
+RUNG = frozenset(("Down", "Ringing"))
 PARK_BRIDGE = "park-"
 
 
@@ -54,6 +55,11 @@ class Channel:
         return self.state == "Up"
 
     @property
+    def rung(self) -> bool:
+        """True for a leg that is called and has not answered."""
+        return self.state in RUNG
+
+    @property
     def endpoint(self) -> tuple[str, str] | None:
         """Extension and domain, when the channel is one of a tenant's phones."""
         if self.internal:
@@ -76,7 +82,8 @@ class Channel:
 
     @property
     def runs_own_application(self) -> bool:
-        return self.app not in HELD_BY_ANOTHER
+        """True for a leg that is in the dialplan by itself; one that is rung may run what Dial()'s option b names."""
+        return not self.rung and self.app not in HELD_BY_ANOTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Picture:
         self._by_linkedid: dict[str, dict[str, Channel]] = {}
         self._by_name: dict[str, Channel] = {}
         self._by_key: dict[str, dict[str, Channel]] = {}
+        self._keyed_bridges: set[str] = set()
         self._calls: dict[str, list[Call]] = {}
         self._by_domain: dict[str, dict[str, Call]] = {}
         self._stale: set[str] = set()
@@ -42,7 +43,7 @@ class Picture:
 
     def calls(self, domain: str) -> list[Call]:
         """A tenant's calls, oldest first."""
-        return sorted(self._by_domain.get(domain, {}).values(), key=lambda call: (call.created, call.id))
+        return sorted(self._by_domain.get(domain, {}).values(), key=_age)
 
     def all_calls(self) -> Iterator[Call]:
         return (call for calls in self._by_domain.values() for call in calls.values())
@@ -59,6 +60,9 @@ class Picture:
 
     def channel(self, channel_id: str) -> Channel | None:
         return self._channels.get(channel_id)
+
+    def bridge(self, bridge_id: str) -> Bridge | None:
+        return self._bridges.get(bridge_id)
 
     def bridge_of(self, channel_id: str) -> Bridge | None:
         return self._bridges.get(self._bridge_of.get(channel_id, ""))
@@ -84,8 +88,7 @@ class Picture:
 
     def supervision_keys(self) -> set[str]:
         """The keys of all supervisions of which anything is left."""
-        keys = {ids.supervision_key(bridge_id) for bridge_id in self._bridges}
-        return {key for key in keys if key} | set(self._by_key)
+        return self._keyed_bridges | set(self._by_key)
 
     def __len__(self) -> int:
         return len(self._channels)
@@ -94,6 +97,8 @@ class Picture:
 
     def put_channel(self, channel: Channel) -> None:
         known = self._channels.get(channel.id)
+        if known == channel:
+            return
         if known:
             self._forget(known)
         self._channels[channel.id] = channel
@@ -101,13 +106,12 @@ class Picture:
         self._by_name[channel.name] = channel
         if key := ids.supervision_key(channel.id):
             self._by_key.setdefault(key, {})[channel.id] = channel
-        self._touch(channel)
+        self._stale.add(channel.linkedid)
 
     def drop_channel(self, channel_id: str) -> None:
         channel = self._channels.pop(channel_id, None)
         if channel is None:
             return
-        self._touch(channel)
         self._forget(channel)
         bridge = self._bridges.get(self._bridge_of.pop(channel_id, ""))
         if bridge:
@@ -115,21 +119,20 @@ class Picture:
 
     def put_bridge(self, bridge: Bridge) -> None:
         known = self._bridges.get(bridge.id)
+        before = known.channels if known else frozenset()
         self._bridges[bridge.id] = bridge
-        for gone in (known.channels if known else frozenset()) - bridge.channels:
-            if self._bridge_of.get(gone) == bridge.id:
-                del self._bridge_of[gone]
-        for channel_id in bridge.channels:
-            self._bridge_of[channel_id] = bridge.id
-        self._touch_members(bridge.channels | (known.channels if known else frozenset()))
+        if key := ids.supervision_key(bridge.id):
+            self._keyed_bridges.add(key)
+        self._left(bridge.id, before - bridge.channels)
+        entered = {member for member in bridge.channels if self._bridge_of.get(member) != bridge.id}
+        self._bridge_of |= dict.fromkeys(entered, bridge.id)
+        self._touch(entered)
 
     def drop_bridge(self, bridge_id: str) -> None:
         bridge = self._bridges.pop(bridge_id, None)
         if bridge:
-            for channel_id in bridge.channels:
-                if self._bridge_of.get(channel_id) == bridge_id:
-                    del self._bridge_of[channel_id]
-            self._touch_members(bridge.channels)
+            self._left(bridge_id, bridge.channels)
+            self._keyed_bridges.discard(ids.supervision_key(bridge_id) or "")
 
     def put_extensions(self, extensions: Iterable[tuple[str, str]]) -> None:
         self._extensions = set(extensions)
@@ -171,14 +174,15 @@ class Picture:
         if key and self._by_key[key].pop(channel.id) and not self._by_key[key]:
             del self._by_key[key]
 
-    def _touch(self, channel: Channel) -> None:
-        """What is read of a call hangs on its channels and, through Local pairs, on nothing but its linkedid."""
-        self._stale.add(channel.linkedid)
-
-    def _touch_members(self, channel_ids: Iterable[str]) -> None:
+    def _left(self, bridge_id: str, channel_ids: Iterable[str]) -> None:
         for channel_id in channel_ids:
-            if channel := self._channels.get(channel_id):
-                self._touch(channel)
+            if self._bridge_of.get(channel_id) == bridge_id:
+                del self._bridge_of[channel_id]
+                self._touch((channel_id,))
+
+    def _touch(self, channel_ids: Iterable[str]) -> None:
+        """Who else is in the bridge is none of a call's business unless it has the same linkedid."""
+        self._stale.update(channel.linkedid for name in channel_ids if (channel := self._channels.get(name)))
 
     # how a call looks beyond its own channels
 
@@ -211,6 +215,11 @@ class Picture:
         bridge = self.bridge_of(channel.id)
         members = bridge.channels if bridge and not bridge.holding else ()
         return [other for member in sorted(members) if (other := self._channels.get(member))]
+
+
+def _age(call: Call) -> tuple[int, int, str]:
+    """Sorts calls oldest first; within a second by the number at the end of Asterisk's linkedids, which grows."""
+    return call.created, len(call.linkedid), call.linkedid
 
 
 def _other_half(name: str) -> str:

@@ -3,10 +3,15 @@
 Two channel variables, both listed in ari.conf's `channelvars`:
 PATCHBAY_CALL  <call id>/<domain>/<direction>/<created>/<source>/<destination>, inherited by every leg dialled later;
 PATCHBAY_LEG   <side>/<number of the other side>, on one leg alone.
+Numbers are percent-encoded: a caller chooses their own, and they pass through a dialplan.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote, unquote
+
+_SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 class Side(StrEnum):
@@ -21,6 +26,8 @@ class Side(StrEnum):
 
 
 class Direction(StrEnum):
+    """Between whom: extension to outside, outside to extension, extension to extension."""
+
     OUTBOUND = "outbound"
     INBOUND = "inbound"
     LOCAL = "local"
@@ -38,18 +45,18 @@ class CallRecord:
     destination: str
 
     def render(self) -> str:
-        parts = (self.call_id, self.domain, self.direction, str(self.created), self.source, self.destination)
-        return "/".join(parts)
+        parts = (self.call_id, self.domain, self.direction, str(self.created))
+        return "/".join((*parts, _encoded(self.source), _encoded(self.destination)))
 
     @classmethod
     def parse(cls, text: str) -> "CallRecord | None":
         """The record in a channel variable, None when there is none or somebody else wrote it."""
         parts = text.split("/")
-        if len(parts) != 6 or not parts[3].isascii() or not parts[3].isdigit():
+        if len(parts) != 6 or _SECONDS.fullmatch(parts[3]) is None:
             return None
         call_id, domain, direction, created, source, destination = parts
         try:
-            return cls(call_id, domain, Direction(direction), int(created), source, destination)
+            return cls(call_id, domain, Direction(direction), int(created), unquote(source), unquote(destination))
         except ValueError:
             return None
 
@@ -62,13 +69,17 @@ class LegRecord:
     peer: str = ""
 
     def render(self) -> str:
-        return f"{self.side}/{self.peer}"
+        return f"{self.side}/{_encoded(self.peer)}"
 
     @classmethod
     def parse(cls, text: str) -> "LegRecord | None":
         """The record in a channel variable, None when there is none."""
         side, _, peer = text.partition("/")
         try:
-            return cls(Side(side), peer)
+            return cls(Side(side), unquote(peer))
         except ValueError:
             return None
+
+
+def _encoded(number: str) -> str:
+    return quote(number, safe="+*#", errors="replace")

@@ -1,6 +1,7 @@
 """One small function an event type: how each changes the picture. Only a snapshot or ChannelCreated makes a channel."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from service.ari.models import Bridge as AriBridge
 from service.ari.models import Channel as AriChannel
@@ -69,7 +70,7 @@ def _entered_bridge(picture: Picture, event: Event) -> None:
 
 def _left_bridge(picture: Picture, event: Event) -> None:
     _refresh(picture, event.channel)
-    if event.bridge:
+    if event.bridge and picture.bridge(event.bridge.id):
         picture.put_bridge(_bridge(event.bridge))
 
 
@@ -109,24 +110,7 @@ def _share_linkedid(picture: Picture, bridge: Bridge, entered: str) -> None:
     for member_id in bridge.channels:
         member = picture.channel(member_id)
         if newcomer and member and member.linkedid != newcomer.linkedid:
-            picture.put_channel(_with_linkedid(member, newcomer.linkedid))
-
-
-def _with_linkedid(channel: Channel, linkedid: str) -> Channel:
-    return Channel(
-        id=channel.id,
-        name=channel.name,
-        state=channel.state,
-        number=channel.number,
-        app=channel.app,
-        exten=channel.exten,
-        created=channel.created,
-        linkedid=linkedid,
-        dialled=channel.dialled,
-        tenantid=channel.tenantid,
-        call=channel.call,
-        leg=channel.leg,
-    )
+            picture.put_channel(replace(member, linkedid=newcomer.linkedid))
 
 
 def _channel(told: AriChannel) -> Channel:
@@ -140,11 +124,16 @@ def _channel(told: AriChannel) -> Channel:
         exten=told.dialplan.exten,
         created=told.creationtime.timestamp(),
         linkedid=variables.get(LINKEDID) or told.id,
-        dialled=variables.get(DIALLED, ""),
+        dialled=variables.get(DIALLED) or _dialled_at_first(told),
         tenantid=told.tenantid,
         call=CallRecord.parse(variables.get(CALL, "")),
         leg=LegRecord.parse(variables.get(LEG, "")),
     )
+
+
+def _dialled_at_first(told: AriChannel) -> str:
+    """An incoming channel is announced before CALLERID(dnid) is set; what it asks for is the extension it begins in."""
+    return told.dialplan.exten if told.state == "Ring" and not told.dialplan.app_name else ""
 
 
 def _bridge(told: AriBridge) -> Bridge:

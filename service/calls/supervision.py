@@ -48,7 +48,7 @@ class Snoop:
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """One supervisor on one call. `phone` is None before it is rung and after it has gone."""
+    """One supervisor on one call. `phone` is None before it is rung and after it has gone; `snoops`, oldest first."""
 
     key: str
     target: Target
@@ -57,9 +57,14 @@ class Supervision:
     snoops: tuple[Snoop, ...]
 
     @property
+    def heard(self) -> Snoop | None:
+        """The Snoop in force: of those the supervisor hears the newest, which is to replace the others."""
+        return next((snoop for snoop in reversed(self.snoops) if snoop.bridged), None)
+
+    @property
     def mode(self) -> Mode | None:
-        """The mode in force: that of the Snoop which the supervisor hears."""
-        return next((snoop.mode for snoop in self.snoops if snoop.bridged), None)
+        """The mode in force."""
+        return self.heard.mode if self.heard else None
 
 
 def read(key: str, bridge: Bridge, members: list[Channel]) -> Supervision | None:
@@ -68,12 +73,13 @@ def read(key: str, bridge: Bridge, members: list[Channel]) -> Supervision | None
     if target is None:
         return None
     phone = next((channel for channel in members if channel.id == ids.phone_id(key)), None)
+    ordered = sorted(members, key=lambda channel: channel.age_key)
     return Supervision(
         key=key,
         target=target,
         phone=phone,
         phone_bridged=phone is not None and phone.id in bridge.channels,
-        snoops=tuple(snoop for channel in members if (snoop := _snoop(channel, bridge))),
+        snoops=tuple(snoop for channel in ordered if (snoop := _snoop(channel, bridge))),
     )
 
 

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 from service import dialplan, ids
-from service.ari.errors import AriNotFound
 from service.calls.record import CallRecord, Direction, Side
 from service.errors import ExtensionUnknown, HotlineUnknown, Unavailable
 from service.switchboard import Switchboard, asked
@@ -71,13 +70,8 @@ async def _is_extension(board: Switchboard, tenant: Tenant, number: str) -> bool
 
 async def _originate(board: Switchboard, record: CallRecord, variables: dialplan.Variables) -> None:
     target = {"context": dialplan.DIAL_CONTEXT, "extension": record.destination, "priority": "1"}
-    try:
-        await asked(
-            board.ari.channels_originate(
-                record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS
-            )
-        )
-    except AriNotFound as error:
-        raise Unavailable(str(error)) from error
+    await asked(
+        board.ari.channels_originate(record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS)
+    )
     picture = board.live.picture
     await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)

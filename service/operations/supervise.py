@@ -53,7 +53,7 @@ class Supervising:
 
     async def _change(self, present: Supervision, leg: Leg, reference: str, mode: Mode) -> None:
         """In place and unrung; the leg spied on stays unless another one's own id was given."""
-        heard = next((snoop for snoop in present.snoops if snoop.bridged), None)
+        heard = present.heard
         wanted = heard.leg if heard and reference != leg.id else leg.id
         if heard is None or (heard.mode, heard.leg) != (mode, wanted):
             await self.snooping.switch(present, wanted, mode)

@@ -39,6 +39,7 @@ PROVIDERS = {
     "Hangup": CORE,
     "IF": "func_logic",
     "LEN": "func_strings",
+    "MusicOnHold": "res_musiconhold",
     "NoOp": CORE,
     "PJSIP_DIAL_CONTACTS": "chan_pjsip",
     "Playback": "app_playback",

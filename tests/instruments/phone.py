@@ -17,7 +17,7 @@ from tests.instruments.polling import eventually
 from tests.instruments.ports import take
 from tests.instruments.process import Process, Settings, Where
 from tests.instruments.recording import Mark, Recording
-from tests.instruments.tones import MUSIC, TONES, gaps, heard_ever, heard_most, write_voice
+from tests.instruments.tones import MUSIC, TONES, gaps, heard_ever, heard_most, sound, write_voice
 
 KNOWN = (*TONES, *MUSIC)
 """Hz of all that is listened for."""
@@ -261,9 +261,13 @@ class Phone:
         """Now, for `heard_since`, `gaps_since` and `missing_since`."""
         return self._recording.mark()
 
-    def heard_since(self, mark: Mark) -> set[int]:
+    def heard_since(self, mark: Mark, among: Iterable[int] = KNOWN) -> set[int]:
         """Hz of all that was heard since, if only for 150 ms."""
-        return heard_ever(self._recording.since(mark), KNOWN)
+        return heard_ever(self._recording.since(mark), among)
+
+    def sound_since(self, mark: Mark) -> float:
+        """Seconds of anything audible since, speech as well as tones."""
+        return sound(self._recording.since(mark))
 
     def missing_since(self, mark: Mark) -> int:
         """Milliseconds since for which no packets came at all, to some 40 ms."""

@@ -35,6 +35,9 @@ class Refuser:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.connect((host, int(port)))
         self._registered = ""
+        self._challenged = False
+        self._expires = EXPIRES
+        self._requests = 0
         self._tag = secrets.token_hex(4)
         self._call_id = secrets.token_hex(8)
         self._seen: set[str] = set()
@@ -43,17 +46,15 @@ class Refuser:
     def start(self) -> Self:
         """Register; PhoneError when the registrar will not have it."""
         threading.Thread(target=self._serve, daemon=True).start()
-        self._register(1)
-        said = eventually(
-            lambda: self._registered, deadline=ANSWER, message=f"{self._user}: no answer to REGISTER"
-        )
+        said = self._ask_registrar(EXPIRES)
         if not said.startswith("200"):
             raise PhoneError(f"{self._user}@{self._domain} not registered: {said}")
         return self
 
     def stop(self) -> None:
-        """Vanish, registration and all left behind; may be repeated."""
+        """Unregister and end; may be repeated."""
         if self._socket.fileno() >= 0:
+            self._ask_registrar(0)
             self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
 
@@ -85,8 +86,9 @@ class Refuser:
     def _take_answer(self, message: str) -> None:
         status = message.splitlines()[0].removeprefix("SIP/2.0 ")
         challenge = re.search(r"^WWW-Authenticate:\s*Digest\s+(.*)$", message, re.MULTILINE | re.IGNORECASE)
-        if status.startswith("401") and challenge and "CSeq: 1 " in message:
-            self._register(2, self._digest(challenge[1]))
+        if status.startswith("401") and challenge and not self._challenged:
+            self._challenged = True
+            self._register(self._digest(challenge[1]))
         elif not status.startswith("1"):
             self._registered = status
 
@@ -108,7 +110,16 @@ class Refuser:
             *more,
         )
 
-    def _register(self, number: int, *more: str) -> None:
+    def _ask_registrar(self, expires: int) -> str:
+        """What it says to a registration for so many seconds."""
+        self._expires, self._registered, self._challenged = expires, "", False
+        self._register()
+        return eventually(
+            lambda: self._registered, deadline=ANSWER, message=f"{self._user}: no answer to REGISTER"
+        )
+
+    def _register(self, *more: str) -> None:
+        self._requests += 1
         here = "{}:{}".format(*self._socket.getsockname())
         self._send(
             f"REGISTER sip:{self._domain} SIP/2.0",
@@ -116,9 +127,9 @@ class Refuser:
             f"From: <sip:{self._user}@{self._domain}>;tag={self._tag}",
             f"To: <sip:{self._user}@{self._domain}>",
             f"Call-ID: {self._call_id}",
-            f"CSeq: {number} REGISTER",
+            f"CSeq: {self._requests} REGISTER",
             "Max-Forwards: 70",
-            f"Contact: <sip:{self._user}@{here}>;expires={EXPIRES}",
+            f"Contact: <sip:{self._user}@{here}>;expires={self._expires}",
             *more,
         )
 

@@ -3,12 +3,13 @@
 import hashlib
 import itertools
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from asterisk.pbx import Installation, Pbx, PbxSettings, find, find_phones, reserve_ports
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
+from tests.instruments.control import PhoneError
 from tests.instruments.phone import Phone, start_all, stop_all
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
@@ -25,7 +26,9 @@ def tenants_file(tokens: dict[str, str]) -> str:
     for domain, token in tokens.items():
         digest = hashlib.sha256(token.encode()).hexdigest()
         hotlines = "".join(f'"{number}" = {{ trunk = "carrier" }}\n' for number in HOTLINES[domain])
-        parts.append(f'[[tenant]]\ndomain = "{domain}"\ntokens = ["sha256:{digest}"]\n[tenant.hotlines]\n{hotlines}')
+        parts.append(
+            f'[[tenant]]\ndomain = "{domain}"\ntokens = ["sha256:{digest}"]\n[tenant.hotlines]\n{hotlines}'
+        )
     return "\n".join(parts)
 
 
@@ -55,7 +58,7 @@ class Stage:
 
     # phones
 
-    def phone(self, extension: str, tone: int, domain: str = ACME, **how: float | int | None) -> Phone:
+    def phone(self, extension: str, tone: int, domain: str = ACME, **how: float | int | str | None) -> Phone:
         """An extension's phone, not started yet; `tone` is the index of its voice."""
         return self._keep(
             Phone(
@@ -71,7 +74,7 @@ class Stage:
             )
         )
 
-    def mobile(self, tone: int = 0, number: str = MOBILE, **how: float | int | None) -> Phone:
+    def mobile(self, tone: int = 0, number: str = MOBILE, **how: float | int | str | None) -> Phone:
         """The carrier, in the person of the one mobile it has; calls in and is called under any number."""
         return self._keep(
             Phone(
@@ -127,7 +130,8 @@ class Stage:
         """Ends every phone and waits until Asterisk says that nothing is left, of ours or of anybody's."""
         for phone in self._phones:
             for call in phone.calls:
-                phone.hangup(call.call_id)
+                with suppress(PhoneError):  # the other side's hang-up may come first
+                    phone.hangup(call.call_id)
         stop_all(self._phones)
         self._phones.clear()
         eventually(
@@ -164,5 +168,3 @@ def service_settings(pbx: Pbx, tenants: Path) -> dict[str, str]:
         "timezone": "Asia/Ho_Chi_Minh",
         "log_level": "debug",
     }
-
-

@@ -97,6 +97,13 @@ def heard_ever(samples: Samples, frequencies: Iterable[int]) -> set[int]:
     return set().union(*(a & b for a, b in pairwise(blocks)))
 
 
+def sound(samples: Samples) -> float:
+    """Seconds of it, in steps of a tenth, that are louder than FLOOR, whatever they are."""
+    blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK).astype(np.float64)
+    power = np.sqrt(np.mean((blocks / 32767) ** 2, axis=1))
+    return int(np.count_nonzero(power > 10 ** (FLOOR / 20))) * BLOCK / RATE
+
+
 def gaps(samples: Samples, frequency: int) -> list[int]:
     """Lengths in ms of the stretches, in order, in which `frequency` is missing, to 10 ms.
 

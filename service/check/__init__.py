@@ -1,0 +1,1 @@
+"""`python -m service check`: does this Asterisk fit these settings and tenants? Looks, and changes nothing."""

@@ -1,0 +1,44 @@
+"""What is counted and timed, for Prometheus. Labels are bounded: no ids, no numbers, nothing a client chooses.
+
+prometheus-client is the reference library for Python, and keeps the exposition format out of our code.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from service import __version__
+
+# Seconds. An operation takes some 10 ms and a phone's answer is not waited for, so most of the buckets are small.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+_ARI_WORDS = frozenset(
+    "channels bridges endpoints applications events user asterisk info modules variable snoop addChannel removeChannel "
+    "subscription eventFilter".split()
+)
+
+
+class Metrics:
+    """The meters of one service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        Info("patchbay_build", "The running version.", registry=self.registry).info({"version": __version__})
+        self.ready = Gauge("patchbay_ready", "1 while the picture of calls is complete.", registry=self.registry)
+        self.connections = Counter(
+            "patchbay_connections", "Event streams that were opened and proved.", registry=self.registry
+        )
+        self.snapshot = self._histogram("patchbay_snapshot_seconds", "From connecting to a complete picture.")
+        self.event_lag = self._histogram("patchbay_event_lag_seconds", "Age of an event when it was applied.")
+        self._requests = self._histogram("patchbay_request_seconds", "API requests.", "route", "outcome")
+        self._ari = self._histogram("patchbay_ari_request_seconds", "Requests to Asterisk.", "request", "status")
+
+    def request(self, route: str, outcome: str, seconds: float) -> None:
+        """One API request: the route's path as in the table, the contract's word for what came of it."""
+        self._requests.labels(route, outcome).observe(seconds)
+
+    def ari_request(self, method: str, path: tuple[str, ...], status: int, seconds: float) -> None:
+        """One request to Asterisk; status 0 means no answer."""
+        words = (part if part in _ARI_WORDS else "{}" for part in path)
+        self._ari.labels(f"{method} /{'/'.join(words)}", str(status)).observe(seconds)
+
+    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
+        return Histogram(name, about, labels, buckets=BUCKETS, registry=self.registry)

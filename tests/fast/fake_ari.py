@@ -1,0 +1,384 @@
+"""A small ARI on loopback: HTTP and WebSocket, a record of all it was asked, and every way to misbehave."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aiohttp import WSMsgType, web
+
+from tests.instruments.polling import eventually
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+LOOPBACK = "127.0.0.1"
+CREATED = "2026-01-02T03:04:05.678+0000"
+CREATED_SECOND = 1767323045
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came: the path still encoded and without /ari."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass
+class Trouble:
+    """What befalls the requests whose method and path begin so: an answer of `status`, after `seconds`, or none at all."""
+
+    begins: str
+    status: int = 0
+    seconds: float = 0.0
+    text: str = '{"message":"trouble"}'
+    forever: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def channel(
+    channel_id: str,
+    name: str,
+    *,
+    linkedid: str = "",
+    dnid: str = "",
+    state: str = "Up",
+    number: str = "",
+    app: str = "Dial",
+    tenantid: str = "",
+    call: str = "",
+    leg: str = "",
+) -> Json:
+    """A channel as ARI shows it. `dnid` is set for those that came in; `app` is what an answered bleg calls AppDial."""
+    return {
+        "id": channel_id,
+        "name": name,
+        "state": state,
+        "caller": {"name": "", "number": number},
+        "connected": {"name": "", "number": ""},
+        "accountcode": "",
+        "dialplan": {"context": "acme.test", "exten": dnid, "priority": 1, "app_name": app, "app_data": ""},
+        "creationtime": CREATED,
+        "language": "en",
+        "tenantid": tenantid,
+        "channelvars": {
+            "CHANNEL(linkedid)": linkedid or channel_id,
+            "CALLERID(dnid)": dnid,
+            "PATCHBAY_CALL": call,
+            "PATCHBAY_LEG": leg,
+        },
+    }
+
+
+def bridge(bridge_id: str, *members: str, holding: bool = False, name: str = "", ours: bool = False) -> Json:
+    """A bridge as ARI shows it."""
+    return {
+        "id": bridge_id,
+        "name": name,
+        "bridge_type": "holding" if holding else "mixing",
+        "bridge_class": "stasis" if ours else "basic",
+        "technology": "holding_bridge" if holding else "simple_bridge",
+        "creator": "",
+        "creationtime": CREATED,
+        "channels": list(members),
+    }
+
+
+class FakeAri:
+    """A context manager; `url` is what PATCHBAY_ARI_URL is to be. All methods may be called from the test's thread."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.asked: list[Asked] = []
+        self.endpoints: dict[str, str] = {}
+        self.channels: dict[str, Json] = {}
+        self.bridges: dict[str, Json] = {}
+        self.receipt = "SUCCESS"  # what becomes of a redirect; "" for silence
+        self.snoops_enter = True
+        self._troubles: list[Trouble] = []
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._runner: web.AppRunner | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    # -- life -------------------------------------------------------------------
+
+    def __enter__(self) -> "FakeAri":
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}/ari"
+
+    @property
+    def connected(self) -> bool:
+        """Whether an event socket is open."""
+        return bool(self._sockets)
+
+    def start(self) -> None:
+        """Listens, on the same port as before once it has one."""
+        self._run(self._start())
+
+    def stop(self) -> None:
+        """Is gone: cuts every socket and refuses new ones."""
+        self._run(self._stop())
+
+    def drop(self) -> None:
+        """Cuts the event sockets without a word and goes on listening."""
+        self._run(self._drop())
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Gone inside, back after."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
+    def trouble(self, begins: str, status: int = 0, seconds: float = 0.0, **more: str) -> Iterator[None]:
+        """`begins`: METHOD /path; with a status that is the answer, with seconds it comes late, with neither never."""
+        trouble = Trouble(begins, status, seconds, **more)
+        self._troubles.append(trouble)
+        try:
+            yield
+        finally:
+            self._troubles.remove(trouble)
+            self._loop.call_soon_threadsafe(trouble.forever.set)
+
+    @contextmanager
+    def asked_inside(self) -> Iterator[list[Asked]]:
+        """What was asked between entering and leaving, filled when left."""
+        begin = len(self.asked)
+        found: list[Asked] = []
+        yield found
+        found += self.asked[begin:]
+
+    # -- what happens on this Asterisk --------------------------------------------
+
+    def send(self, kind: str, **parts: object) -> None:
+        """An event to whoever listens."""
+        self.send_text(json.dumps({"type": kind, "timestamp": CREATED, "application": "test", **parts}))
+
+    def send_text(self, text: str) -> None:
+        """Whatever text, as one frame."""
+        self._run(self._send(text))
+
+    def put(self, *channels: Json) -> None:
+        """Makes channels, and says so."""
+        for made in channels:
+            self.channels[made["id"]] = made
+            self.send("ChannelCreated", channel=made)
+
+    def join(self, made: Json) -> None:
+        """Makes a bridge whose channels enter one after the other, and says so."""
+        self.bridges[made["id"]] = made
+        for count in range(1, len(made["channels"]) + 1):
+            member = self.channels[made["channels"][count - 1]]
+            self.send("ChannelEnteredBridge", channel=member, bridge=made | {"channels": made["channels"][:count]})
+
+    def clear(self) -> None:
+        """Ends every channel and bridge, and says so."""
+        self._run(self._clear())
+
+    # -- inside -------------------------------------------------------------------
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _start(self) -> None:
+        app = web.Application(client_max_size=1 << 22)
+        app.router.add_get("/ari/events", self._events)
+        app.router.add_route("*", "/ari/{rest:.*}", self._rest)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, LOOPBACK, self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        await self._drop()
+        if self._runner:
+            await self._runner.cleanup()
+        self._runner = None
+
+    async def _drop(self) -> None:
+        for socket in list(self._sockets):
+            if socket._req and socket._req.transport:  # aiohttp has no public way to be rude
+                socket._req.transport.abort()
+        self._sockets.clear()
+
+    async def _clear(self) -> None:
+        while self.bridges:
+            _, gone = self.bridges.popitem()
+            await self._send(json.dumps({"type": "BridgeDestroyed", "bridge": gone | {"channels": []}}))
+        while self.channels:
+            _, ended = self.channels.popitem()
+            await self._send(json.dumps({"type": "ChannelDestroyed", "channel": ended, "cause": 16}))
+
+    async def _send(self, text: str) -> None:
+        for socket in list(self._sockets):
+            await socket.send_str(text)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(Asked("GET", "/events", dict(request.query)))
+        if trouble := self._trouble("GET /events"):
+            return await self._suffer(trouble)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.ERROR:
+                    break
+        finally:
+            self._sockets.discard(socket)
+        return socket
+
+    async def _rest(self, request: web.Request) -> web.Response:
+        path = request.raw_path.partition("?")[0].removeprefix("/ari")
+        text = await request.text()
+        asked = Asked(request.method, path, dict(request.query), json.loads(text) if text else None)
+        self.asked.append(asked)
+        trouble = self._trouble(str(asked))
+        if trouble and (answer := await self._suffer(trouble)).status != 200:
+            return answer
+        if trouble and trouble.status:
+            return web.Response(status=200, text=trouble.text)
+        return await self._answer(asked)
+
+    def _trouble(self, asked: str) -> Trouble | None:
+        return next((trouble for trouble in self._troubles if asked.startswith(trouble.begins)), None)
+
+    async def _suffer(self, trouble: Trouble) -> web.Response:
+        if not trouble.status and not trouble.seconds:
+            await trouble.forever.wait()
+            return web.Response(status=500)
+        await asyncio.sleep(trouble.seconds)
+        return web.Response(status=trouble.status or 200, text=trouble.text)
+
+    async def _answer(self, asked: Asked) -> web.Response:
+        for begins, answer in ANSWERS.items():
+            if str(asked).startswith(begins):
+                return await answer(self, asked)
+        return web.json_response(status=204)
+
+    async def _list_channels(self, asked: Asked) -> web.Response:
+        return web.json_response(list(self.channels.values()))
+
+    async def _list_bridges(self, asked: Asked) -> web.Response:
+        return web.json_response(list(self.bridges.values()))
+
+    async def _endpoints(self, asked: Asked) -> web.Response:
+        found = [
+            {"technology": "PJSIP", "resource": name, "state": state, "channel_ids": []}
+            for name, state in self.endpoints.items()
+        ]
+        wanted = asked.path.removeprefix("/endpoints/PJSIP").removeprefix("/").replace("%40", "@")
+        if not wanted:
+            return web.json_response(found)
+        one = [endpoint for endpoint in found if endpoint["resource"] == wanted]
+        return web.json_response(one[0]) if one else web.json_response({"message": "Endpoint not found"}, status=404)
+
+    async def _echo(self, asked: Asked) -> web.Response:
+        name = asked.path.rpartition("/")[2]
+        await self._send(json.dumps({"type": "ChannelUserevent", "eventname": name, "userevent": {}}))
+        return web.Response(status=204)
+
+    async def _snoop(self, asked: Asked) -> web.Response:
+        _, _, leg, _, snoop = asked.path.split("/")
+        made = channel(snoop, f"Snoop/{leg}-00000001", app="Stasis")
+        self.channels[snoop] = made
+        await self._send(json.dumps({"type": "ChannelCreated", "channel": made}))
+        if self.snoops_enter:
+            await self._send(json.dumps({"type": "StasisStart", "channel": made, "args": []}))
+        return web.json_response(made)
+
+    async def _originate(self, asked: Asked) -> web.Response:
+        channel_id = asked.path.rpartition("/")[2]
+        variables = asked.body["variables"]
+        if asked.query["endpoint"].startswith("Local/redirect@"):
+            if self.receipt:
+                told = {"Id": variables["PATCHBAY_ID"], "Status": self.receipt}
+                event = {"type": "ChannelUserevent", "eventname": "PatchbayRedirect", "userevent": told}
+                await self._send(json.dumps(event))
+            return web.json_response({"id": channel_id})
+        name = f"Local/ring@patchbay-ring-{channel_id[-8:]};1"
+        made = channel(channel_id, name, state="Down", app="", call=variables.get("__PATCHBAY_CALL", ""))
+        self.channels[channel_id] = made
+        await self._send(json.dumps({"type": "ChannelCreated", "channel": made}))
+        return web.json_response(made)
+
+    async def _hang_up(self, asked: Asked) -> web.Response:
+        ended = self.channels.pop(asked.path.rpartition("/")[2], None)
+        if ended is None:
+            return web.json_response({"message": "Channel not found"}, status=404)
+        await self._send(json.dumps({"type": "ChannelDestroyed", "channel": ended, "cause": 16}))
+        return web.Response(status=204)
+
+    async def _make_bridge(self, asked: Asked) -> web.Response:
+        made = bridge(asked.path.rpartition("/")[2], name=asked.query.get("name", ""), ours=True)
+        self.bridges[made["id"]] = made
+        await self._send(json.dumps({"type": "BridgeCreated", "bridge": made}))
+        return web.json_response(made)
+
+    async def _change_bridge(self, asked: Asked) -> web.Response:
+        parts = asked.path.split("/")
+        if len(parts) == 3:
+            return await self._make_bridge(asked)
+        made = self.bridges[parts[2]]
+        member = self.channels[asked.query["channel"]]
+        made["channels"].append(member["id"])
+        await self._send(json.dumps({"type": "ChannelEnteredBridge", "channel": member, "bridge": made}))
+        return web.Response(status=204)
+
+    async def _destroy_bridge(self, asked: Asked) -> web.Response:
+        gone = self.bridges.pop(asked.path.rpartition("/")[2], None)
+        if gone is None:
+            return web.json_response({"message": "Bridge not found"}, status=404)
+        await self._send(json.dumps({"type": "BridgeDestroyed", "bridge": gone | {"channels": []}}))
+        return web.Response(status=204)
+
+    async def _variable(self, asked: Asked) -> web.Response:
+        return web.json_response({"value": "192.0.2.7:5060"})
+
+    async def _post_channels(self, asked: Asked) -> web.Response:
+        return await (self._snoop(asked) if "/snoop/" in asked.path else self._originate(asked))
+
+    async def _get_channels(self, asked: Asked) -> web.Response:
+        return await (self._list_channels(asked) if asked.path == "/channels" else self._variable(asked))
+
+
+# The first whose key the request begins with answers it.
+ANSWERS: dict[str, Callable[[FakeAri, Asked], Coroutine[Any, Any, web.Response]]] = {
+    "GET /channels": FakeAri._get_channels,
+    "POST /channels": FakeAri._post_channels,
+    "DELETE /channels": FakeAri._hang_up,
+    "GET /bridges": FakeAri._list_bridges,
+    "POST /bridges": FakeAri._change_bridge,
+    "DELETE /bridges": FakeAri._destroy_bridge,
+    "GET /endpoints": FakeAri._endpoints,
+    "POST /events/user": FakeAri._echo,
+}
+
+
+def settled(ari: FakeAri) -> None:
+    """Waits until an event socket is open."""
+    eventually(lambda: ari.connected, message="nobody listens for events")

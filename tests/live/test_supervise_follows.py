@@ -1,0 +1,111 @@
+"""A supervisor stays with the call, wherever it goes, and to its end."""
+
+import pytest
+
+from tests.instruments.scene import CLICK, INBOUND, KINDS, LOCAL, OUTBOUND, Scene
+from tests.instruments.stage import Stage
+from tests.instruments.supervision import BARGE, CHIEF, LISTEN, WHISPER, supervised, table
+
+PARK_SECONDS = 10
+
+
+def _with_colleague(stage: Stage, kind: str, mode: str) -> Scene:
+    """A supervised call, and extension 104 that picks up."""
+    return supervised(stage, kind, mode, chief=stage.phone(CHIEF, 4, answer=0.0))
+
+
+def _ends(scene: Scene) -> None:
+    """The call is over for everybody, and nothing is left."""
+    for phone in scene.parties.values():
+        phone.wait_idle()
+    scene.acme.wait_gone(scene.call_id)
+    scene.stage.nothing_of_ours()
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(CLICK, WHISPER), (INBOUND, BARGE), (LOCAL, LISTEN), (OUTBOUND, WHISPER)])
+def test_transfer_to_another_extension(stage: Stage, kind: str, mode: str) -> None:
+    """The far side is kept: its new partner is supervised, in the same mode, and the phone does not ring again."""
+    scene = _with_colleague(stage, kind, mode)
+    scene.acme.do("transfer", scene.call_id, ext=CHIEF, legs=scene.far_side)
+    scene.hears(table(agent="chief", boss=mode))
+    assert len(scene.parties["boss"].rings) == 1
+    scene.far.hangup()
+    _ends(scene)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transfer_of_the_extension_itself(stage: Stage, kind: str) -> None:
+    """The extension is kept: it is supervised with whom it talks to now."""
+    scene = _with_colleague(stage, kind, WHISPER)
+    scene.acme.do("transfer", scene.call_id, ext=CHIEF, legs=scene.agent_side)
+    scene.hears(table(far="chief", boss=WHISPER))
+    scene.acme.do(BARGE, scene.call_id, ext="103")
+    scene.hears(table(far="chief", boss=BARGE))
+    assert len(scene.parties["boss"].rings) == 1
+    scene.parties["chief"].hangup()
+    _ends(scene)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(CLICK, BARGE), (INBOUND, WHISPER), (LOCAL, LISTEN), (OUTBOUND, WHISPER)])
+def test_the_extensions_own_transfer(stage: Stage, kind: str, mode: str) -> None:
+    """A blind REFER of its phone; the supervisor can be switched afterwards."""
+    scene = _with_colleague(stage, kind, mode)
+    scene.agent.transfer(CHIEF)
+    scene.hears(table(agent="chief", boss=mode))
+    if kind != LOCAL:
+        scene.acme.do(WHISPER, scene.call_id, ext="103")
+        scene.hears(table(agent="chief", boss=WHISPER))
+    assert len(scene.parties["boss"].rings) == 1
+    scene.far.hangup()
+    _ends(scene)
+
+
+@pytest.mark.parametrize("kind", [CLICK, INBOUND])
+def test_park_and_transfer_out(stage: Stage, kind: str) -> None:
+    """The extension is cut: the supervisor hears nobody, nobody the supervisor, and then the new pair."""
+    scene = _with_colleague(stage, kind, BARGE)
+    scene.acme.do("park", scene.call_id, legs=scene.agent_side)
+    scene.hears({"far": "music"})
+    scene.acme.do("transfer", scene.call_id, ext=CHIEF, legs=scene.far_side)
+    scene.hears(table(agent="chief", boss=BARGE))
+    assert len(scene.parties["boss"].rings) == 1
+
+
+@pytest.mark.parametrize("kind", [OUTBOUND, LOCAL])
+def test_park_of_the_extension(stage: Stage, kind: str) -> None:
+    """The far side is cut: the supervisor goes on with the extension, hears its music, and then the new pair."""
+    scene = _with_colleague(stage, kind, WHISPER)
+    scene.acme.do("park", scene.call_id, legs=scene.far_side)
+    scene.hears({"agent": "music boss", "boss": "agent music"})
+    scene.acme.do("transfer", scene.call_id, ext=CHIEF, legs=scene.agent_side)
+    scene.hears(table(far="chief", boss=WHISPER))
+
+
+@pytest.mark.parametrize("kind", [INBOUND, OUTBOUND])
+def test_the_end_of_a_park_releases_the_supervisor(stage: Stage, kind: str) -> None:
+    """With the leg that waited."""
+    scene = supervised(stage, kind)
+    scene.acme.do("park", scene.call_id, legs=scene.agent_side)
+    scene.hears({"far": "music"})
+    assert [call.peer for call in scene.parties["boss"].calls]
+    scene.far.wait_idle(PARK_SECONDS + 5)
+    _ends(scene)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("who", ["agent", "far"])
+def test_hanging_up_releases_the_supervisor(stage: Stage, kind: str, who: str) -> None:
+    """Whichever side does it."""
+    scene = supervised(stage, kind, BARGE)
+    scene.parties[who].hangup()
+    _ends(scene)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(INBOUND, LISTEN), (LOCAL, BARGE)])
+def test_a_supervisors_own_transfer_hands_its_place_over(stage: Stage, kind: str, mode: str) -> None:
+    """Its REFER puts another phone in its place, in the same mode; that one does not outlive the call either."""
+    scene = _with_colleague(stage, kind, mode)
+    scene.parties["boss"].transfer(CHIEF)
+    scene.hears(table(chief=mode))
+    scene.agent.hangup()
+    _ends(scene)
