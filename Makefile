@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help run demo test fast check lock clean
 
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+# The first that is new enough and can make an environment.
+FIT := -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do $$name $(FIT) && echo $$name && break; done)
 BIN := .venv/bin
 # Live tests wait for sound most of the time, so more run side by side than there are cores.
 WORKERS ?= 4
@@ -40,8 +42,8 @@ clean: ## remove what was made here: environment, private Asterisk, secrets, cac
 	rm -rf .venv .pbx .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "no virtual environment: install the package python3-venv" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed: install the package python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
 
 .venv/run: .venv/bin/python requirements.lock
 	@echo "installing Python packages into .venv"
