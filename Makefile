@@ -47,10 +47,10 @@ clean: ## remove what was made here: environment, private Asterisk, secrets, cac
 
 .venv/run: .venv/bin/python requirements.lock
 	@echo "installing Python packages into .venv"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/dev: .venv/bin/python requirements-dev.lock
 	@echo "installing Python packages into .venv"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ .venv/run

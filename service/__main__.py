@@ -48,6 +48,8 @@ def serve(settings: Settings, tenants: TenantBook) -> int:
     """Serves until SIGINT or SIGTERM; SIGHUP reads the tenants again."""
     log.configure(settings.log_level, as_json=settings.log_format is LogFormat.JSON)
     signal.signal(signal.SIGHUP, lambda *_: reload(tenants))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     zone = settings.timezone or datetime.now().astimezone().tzname()
     log.logger.info(
         "Patchbay %s: application %s on %s, %d tenants from %s, times in %s",
@@ -59,8 +61,16 @@ def serve(settings: Settings, tenants: TenantBook) -> int:
         zone,
     )
     server = uvicorn.Server(config(settings, tenants))
-    server.run()
+    try:
+        server.run()
+    except SystemExit as asked:  # our own, or uvicorn could not start and has said why
+        return 1 if asked.code else 0
     return 0 if server.started else 1
+
+
+def end(*_: object) -> None:
+    """What is left of a signal to end: uvicorn obeys it in an orderly way and then raises it once more."""
+    raise SystemExit(0)
 
 
 def config(settings: Settings, tenants: TenantBook) -> uvicorn.Config:

@@ -6,6 +6,7 @@ with one result.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from service import ids
 from service.ari.errors import AriError
@@ -86,6 +87,7 @@ class Tended:
         self.arrived = arrived
         self.mode = Mode.LISTEN  # nobody is heard by mistake
         self.rung = False
+        self.partner: str | None = None
         self.since: dict[str, float] = {}
 
     async def look(self) -> float | None:
@@ -152,6 +154,7 @@ class Tended:
         if supervision.heard:
             self.since.pop("not heard", None)
             await self._hang_up(snoop for snoop in supervision.snoops if snoop.bridged and snoop != supervision.heard)
+            await self._renew(supervision, supervision.heard, call)
             return None
         if supervision.snoops and (left := self._left("not heard", ENTER_SECONDS)) > 0:
             return left
@@ -163,6 +166,14 @@ class Tended:
                 return None  # it was on its way out; whatever comes after it wakes us again
             logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
         return None
+
+    async def _renew(self, supervision: Supervision, heard: Snoop, call: Call) -> None:
+        """When the leg has another partner than before; see `Snooping.renew`."""
+        before, now = self.partner, next((leg.id for leg in call.legs if leg.id != heard.leg and leg.up), None)
+        self.partner = now or before
+        if now and before and now != before:
+            with suppress(CallNotAnswered):
+                await self.snooping.renew(supervision)
 
     async def _hang_up(self, snoops: Iterable[Snoop]) -> None:
         for snoop in snoops:

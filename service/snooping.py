@@ -27,6 +27,7 @@ ENTER_SECONDS = 2.0  # a Snoop enters the application in about 2 ms
 TAKEN_RETRIES = 10  # the id of a Snoop that was just hung up is free some milliseconds later
 TAKEN_RETRY_SECONDS = 0.05
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
+FORGOTTEN_SECONDS = 0.1  # five packets
 GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 
 
@@ -70,6 +71,22 @@ class Snooping:
         await asyncio.gather(*(self._take_out(supervision.key, old) for old in supervision.snoops if old.bridged))
         await self._put_in(supervision.key, snoop)
         await asyncio.gather(*(self.hang_up(old.id) for old in supervision.snoops if old.id != snoop))
+
+    async def renew(self, supervision: Supervision) -> None:
+        """Takes the Snoops off their leg and puts the one in force on it anew. Raises CallNotAnswered, Unavailable.
+
+        Asterisk 22.10 as Debian packs it takes the packets of a leg's new partner for late ones when their sequence
+        numbers are lower than the old one's were: it lets them pass unspied and unwhispered, until the leg has been
+        without any Snoop for a packet.
+        """
+        live, heard = self.board.live, supervision.heard
+        old = [snoop.id for snoop in supervision.snoops]
+        await asyncio.gather(*map(self.hang_up, old))
+        await live.until(lambda: not any(map(live.picture.channel, old)), GONE_SECONDS)
+        await asyncio.sleep(FORGOTTEN_SECONDS)
+        now = live.picture.supervision(supervision.key)
+        if heard and now and not now.snoops:
+            await self.spy(supervision.key, heard.leg, heard.mode)
 
     async def spy(self, key: str, leg: str, mode: Mode) -> None:
         """Puts a Snoop of this mode on the leg into the supervision's bridge. Raises CallNotAnswered, Unavailable."""

@@ -23,6 +23,7 @@ from asterisk.pbx.secrets import FILE, Secrets, load_secrets, secrets_text, writ
 ROOT = Path("/config")
 ANYWHERE = "0.0.0.0"
 SIP, ARI = 5060, 8088  # inside the network of the compose project
+UNTIL_THEN = "demo-carrier-contact"
 MUSIC = "/usr/share/asterisk/patchbay-moh"
 PASSWORD_VARIABLES = ("PATCHBAY_ARI_PASSWORD", "PATCHBAY_TRUNK_PASSWORD", "PATCHBAY_PHONE_PASSWORD")
 TENANT_VARIABLES = {"acme.test": "PATCHBAY_TOKEN_ACME", "globex.test": "PATCHBAY_TOKEN_GLOBEX"}
@@ -126,13 +127,13 @@ def _address(text: str) -> IPv4Address:
 def container_files(secrets: Secrets, outside: Edge, inside: Network) -> dict[str, str]:
     """The `local/` files for a PBX in a container: it listens on its network, and offers phones outside it the edge.
 
-    A phone can register as `trunk-phone`, with the trunk's password: outside calls then go there.
+    A phone can register as `carrier`, with the trunk's password: outside calls then go there, else to the demo carrier.
     """
     ports = Ports(sip=SIP, http=ARI, rtp_start=outside.rtp[0], rtp_end=outside.rtp[1])
-    files = local_files(Path("/"), PbxSettings("patchbay", ports, secrets))
+    files = local_files(Path("/"), PbxSettings("patchbay", ports, secrets, carrier_aor=UNTIL_THEN))
     transport = [
         f"bind = {ANYWHERE}:{SIP}",
-        f"local_net = {LOOPBACK}/32,{inside.subnet},!{inside.gateway}/32",
+        f"local_net = 127.0.0.0/8,{inside.subnet},!{inside.gateway}/32",
         f"external_media_address = {outside.host}",
         f"external_signaling_address = {outside.host}",
         f"external_signaling_port = {outside.sip_port}",
@@ -143,8 +144,8 @@ def container_files(secrets: Secrets, outside: Edge, inside: Network) -> dict[st
         "musiconhold.conf": f"directory = {MUSIC}\n",
         "pjsip_transport.conf": "\n".join(transport) + "\n",
         "pjsip.conf": files["pjsip.conf"]
-        + f"\n[trunk-phone]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\n{expiry}"
-        + "\n[carrier](+)\naors = trunk-phone,carrier\n",
+        + "\n[carrier]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\n"
+        + f"\n[carrier](+)\naors = carrier,{UNTIL_THEN}\n",
         "pjsip_wizard.conf": files["pjsip_wizard.conf"]
         + "".join(f"\n[{phone}](+)\naor/{line}\n" for phone in secrets.phones for line in expiry.splitlines()),
     }

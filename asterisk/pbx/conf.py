@@ -22,8 +22,8 @@ def configured_phones(conf: Path = CONF) -> list[str]:
 class PbxSettings:
     """What differs from one instance to the next.
 
-    `carrier_contact` is the SIP URI the trunk leads to, the demo carrier by default; `extra` is text to
-    append to a shipped file, by the file's name.
+    `carrier_contact` is the SIP URI the trunk leads to, the demo carrier by default, and `carrier_aor` the name of
+    the AOR that holds it; `extra` is text to append to a shipped file, by the file's name.
     """
 
     name: str
@@ -31,6 +31,7 @@ class PbxSettings:
     secrets: Secrets = field(default_factory=lambda: make_secrets(configured_phones()))
     sip_host: str = LOOPBACK
     carrier_contact: str = ""
+    carrier_aor: str = "carrier"
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -57,7 +58,7 @@ def local_files(inside: Path, settings: PbxSettings) -> dict[str, str]:
         "rtp.conf": f"rtpstart = {settings.ports.rtp_start}\nrtpend = {settings.ports.rtp_end}\n",
         "musiconhold.conf": f"directory = {inside / 'moh'}\n",
         "pjsip_transport.conf": f"bind = {settings.sip_host}:{settings.ports.sip}\n",
-        "pjsip.conf": _aor("carrier", settings.carrier_contact or itself)
+        "pjsip.conf": _aor(settings.carrier_aor, settings.carrier_contact or itself)
         + _aor("demo-carrier", itself)
         + _more("carrier-digest", f"password = {settings.secrets.carrier_password}")
         + _more("demo-carrier-digest", f"password = {settings.secrets.demo_carrier_password}"),

@@ -187,7 +187,7 @@ Then ring it, and a mobile that speaks and echoes:
   curl -H 'Authorization: Bearer {token}' {url}/api/click2call -d '{call}'
 and list the calls, plain and pretty:
   curl -H 'Authorization: Bearer {token}' {url}/v1/call
-  curl -s -H 'Authorization: Bearer {token}' {url}/v1/call | {Path(sys.executable).name} -m json.tool
+  curl -s -H 'Authorization: Bearer {token}' {url}/v1/call | python3 -m json.tool
 
 Logs: {_short(SERVICE_LOG)} and {_short(pbx.log)}. Ctrl-C ends both."""
 

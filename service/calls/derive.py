@@ -125,7 +125,9 @@ def _sides(domain: str, pair: Sequence[Channel], record: CallRecord | None) -> d
         return {}
     settled = next((channel for channel in pair if channel.leg), pair[0])
     side = Side.ALEG if _is_first_of_click_to_call(domain, pair, record) else settled.side
-    return {side: settled} | {side.other: channel for channel in pair if channel is not settled}
+    sides = {side: settled}
+    sides.update((side.other, channel) for channel in pair if channel is not settled)
+    return sides
 
 
 def _is_first_of_click_to_call(domain: str, pair: Sequence[Channel], record: CallRecord | None) -> bool:

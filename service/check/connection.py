@@ -3,9 +3,10 @@
 import socket
 from contextlib import suppress
 
+import aiohttp
 from yarl import URL
 
-from service.ari.client import AriClient
+from service.ari.client import ANSWER_SECONDS, AriClient
 from service.ari.errors import AriError, AriNotFound, AriRefused, AriUnreachable
 from service.check.finding import Finding, fail, ok, put
 from service.settings import Settings
@@ -37,10 +38,18 @@ def _unreachable(settings: Settings, error: AriError) -> Finding:
     lines = f"enabled = yes and bindport = {port}"
     return fail(
         SUBJECT,
-        f"nobody answers at {settings.ari_url} ({error.__cause__ or error})",
+        f"no answer at {settings.ari_url} ({_cause(error)})",
         put("http.conf", "general", lines, "module reload http")
         + "; or in .env: PATCHBAY_ARI_URL=http://<address>:<port>/ari, as `http show status` tells them",
     )
+
+
+def _cause(error: AriError) -> str:
+    """What the system says; the client's own words where it is no such error."""
+    cause = error.__cause__
+    if isinstance(cause, TimeoutError):
+        return f"within {ANSWER_SECONDS:.0f} s"
+    return str(cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else error)
 
 
 def _refused(settings: Settings, error: AriRefused) -> Finding:
@@ -65,7 +74,8 @@ def _forbidden(settings: Settings, error: AriRefused) -> Finding:
         return fail(
             SUBJECT,
             f"user {settings.ari_user} may not come from {_own_address(settings)}",
-            put("ari.conf", settings.ari_user, f"permit = {_own_address(settings)}", RELOAD),
+            put("ari.conf", settings.ari_user, f"permit = {_own_address(settings)}", RELOAD)
+            + "; below every deny of the section",
         )
     return fail(
         SUBJECT,

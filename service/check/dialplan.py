@@ -11,6 +11,7 @@ MUSIC_SUBJECT = "music on hold"
 DECLINED_SUBJECT = "declined messages"
 CONTEXTS = (
     "patchbay-ring",
+    "patchbay-forward",
     "patchbay-callee",
     "patchbay-dial",
     "patchbay-tenant",

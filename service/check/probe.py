@@ -20,7 +20,7 @@ APPLICATION = "MusicOnHold"  # what that extension runs
 SECONDS = 20
 ENTER_SECONDS = 2.0
 POLL_SECONDS = 0.02
-MUSIC_SECONDS = 0.3  # without music the application ends at once, with it after a second
+MUSIC_SECONDS = 0.5  # without music the application ends at once, with it after a second
 VARIABLE = "PATCHBAY_CHECK"
 
 

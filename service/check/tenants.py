@@ -18,9 +18,7 @@ Endpoints = Mapping[str, Endpoint]
 async def check(look: Look, seen: Probe) -> list[Finding]:
     """Every tenant of the tenants file."""
     if not look.tenants.all:
-        remedy = (
-            f'in {look.settings.tenants}: [[tenant]] and domain = "<its domain>", and the rest as the README has it'
-        )
+        remedy = f'in {look.settings.tenants}: [[tenant]] and domain = "<its domain>", as the README shows'
         return [warn("tenants", f"{look.settings.tenants} has none, so nobody can use the API", remedy)]
     endpoints = {one.resource: one for one in await look.ari.endpoints_list(TECHNOLOGY)}
     return [one for tenant in look.tenants.all for one in await _tenant(look, seen, tenant, endpoints)]

@@ -1,4 +1,4 @@
-"""Is this Asterisk new enough? The same rule as the launcher's, asterisk/pbx/installation.py; a test holds them together."""
+"""Is this Asterisk new enough? By the rule of asterisk/pbx/installation.py; a test holds the two together."""
 
 import re
 

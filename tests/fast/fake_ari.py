@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 from aiohttp import WSMsgType, web
 
-from tests.instruments.polling import eventually
-
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -35,12 +33,12 @@ class Asked:
 
 @dataclass
 class Trouble:
-    """What befalls the requests whose method and path begin so: an answer of `status`, after `seconds`, or none at all."""
+    """What befalls the requests that begin so: an answer of `status`, one after `seconds`, or none at all."""
 
     begins: str
     status: int = 0
     seconds: float = 0.0
-    text: str = '{"message":"trouble"}'
+    text: str = ""
     forever: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -126,11 +124,6 @@ class FakeAri:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}/ari"
 
-    @property
-    def connected(self) -> bool:
-        """Whether an event socket is open."""
-        return bool(self._sockets)
-
     def start(self) -> None:
         """Listens, on the same port as before once it has one."""
         self._run(self._start())
@@ -153,9 +146,11 @@ class FakeAri:
             self.start()
 
     @contextmanager
-    def trouble(self, begins: str, status: int = 0, seconds: float = 0.0, **more: str) -> Iterator[None]:
+    def trouble(
+        self, begins: str, status: int = 0, seconds: float = 0.0, text: str = '{"message":"trouble"}'
+    ) -> Iterator[None]:
         """`begins`: METHOD /path; with a status that is the answer, with seconds it comes late, with neither never."""
-        trouble = Trouble(begins, status, seconds, **more)
+        trouble = Trouble(begins, status, seconds, text)
         self._troubles.append(trouble)
         try:
             yield
@@ -377,8 +372,3 @@ ANSWERS: dict[str, Callable[[FakeAri, Asked], Coroutine[Any, Any, web.Response]]
     "GET /endpoints": FakeAri._endpoints,
     "POST /events/user": FakeAri._echo,
 }
-
-
-def settled(ari: FakeAri) -> None:
-    """Waits until an event socket is open."""
-    eventually(lambda: ari.connected, message="nobody listens for events")

@@ -78,10 +78,10 @@ class Exchange:
         return call
 
     def _agent(self, domain: str, **how: str) -> Json:
-        return channel("", f"PJSIP/101@{domain}", **({"dnid": MOBILE, "number": "101"} | how))  # type: ignore[arg-type]
+        return channel("", f"PJSIP/101@{domain}", **({"dnid": MOBILE, "number": "101"} | how))
 
     def _mobile(self, **how: str) -> Json:
-        return channel("", "PJSIP/carrier", **({"app": "AppDial", "number": MOBILE} | how))  # type: ignore[arg-type]
+        return channel("", "PJSIP/carrier", **({"app": "AppDial", "number": MOBILE} | how))
 
     def _id(self) -> str:
         self._serial += 1

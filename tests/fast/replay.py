@@ -80,8 +80,15 @@ class Story:
 
     @property
     def calls(self) -> list[list[str]]:
-        """The rows of each call."""
-        return list(self.rows.values())
+        """The rows of each call, but for the instant at its end in which one leg goes after the other, in any order."""
+        return [_without_the_last_instant(rows) for rows in self.rows.values()]
+
+
+def _without_the_last_instant(rows: list[str]) -> list[str]:
+    lived = rows[:-1] if rows[-1] == "over" else rows
+    while len(lived) > 1 and lived[-1].count("leg=") < lived[-2].count("leg="):
+        lived = lived[:-1]
+    return lived + rows[-1:] if rows[-1] == "over" else lived
 
 
 def story(recorded: list[Step]) -> Story:

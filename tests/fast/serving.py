@@ -1,4 +1,4 @@
-"""The service in a thread of this process, in front of a fake ARI, and a client that can be as rude as the wire allows."""
+"""The service in a thread of this process, and a client that can be as rude as the wire allows."""
 
 import asyncio
 import hashlib
@@ -69,7 +69,13 @@ class Serving:
     """A context manager: `python -m service` without the process."""
 
     def __init__(self, folder: Path, ari_url: str, **settings: object) -> None:
-        given = {"ari_url": ari_url, "app": "fast", "tenants": tenants_file(folder), "port": 0, "timezone": ZONE} | settings
+        given = {
+            "ari_url": ari_url,
+            "app": "fast",
+            "tenants": tenants_file(folder),
+            "port": 0,
+            "timezone": ZONE,
+        } | settings
         self.settings = Settings.model_validate(given)
         self.config = config(self.settings, TenantBook(self.settings.tenants))
         self.server = uvicorn.Server(self.config)
@@ -97,10 +103,8 @@ class Serving:
     def wait_not_ready(self) -> None:
         eventually(lambda: self.ask("GET", "/ready").status == 503, message="the service is still ready")
 
-    def ask(
-        self, method: str, path: str, headers: Headers = (), body: bytes | Iterable[bytes] | None = None
-    ) -> Answer:
-        """One request on a connection of its own; nothing is added, mended or followed. An iterable body goes in chunks."""
+    def ask(self, method: str, path: str, headers: Headers = (), body: bytes | Iterable[bytes] | None = None) -> Answer:
+        """One request on a connection of its own, nothing mended or followed; an iterable body goes in chunks."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)

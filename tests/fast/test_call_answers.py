@@ -46,7 +46,7 @@ def body_of(verb: str, wrong: Iterable[str] = ()) -> str:
     fields = {"transfer": f'"ext":"{ext}","legs":"{legs}"', "park": f'"legs":"{legs}"'}.get(verb, f'"ext":"{ext}"')
     if "data" not in wrong:
         return "{" + fields + "}"
-    return '{"legs":"%s"}' % legs if verb == "transfer" else "{}"
+    return f'{{"legs":"{legs}"}}' if verb == "transfer" else "{}"
 
 
 def changes(asked: Iterable[Asked]) -> list[str]:
@@ -63,11 +63,13 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("verb", "wrongs"), COMBINATIONS, ids=lambda value: value if isinstance(value, str) else "+".join(value))
+@pytest.mark.parametrize(
+    ("verb", "wrongs"), COMBINATIONS, ids=lambda value: value if isinstance(value, str) else "+".join(value)
+)
 def test_the_first_thing_wrong_is_the_answer(
     exchange: Exchange, lonely: Serving, verb: str, wrongs: tuple[str, ...]
 ) -> None:
-    """Of several things wrong at once the answer names the first in the contract's order, and Asterisk is not touched."""
+    """Of several things wrong at once the answer names the first in the contract's order; Asterisk is not touched."""
     call = exchange.ringing() if "answered" in wrongs else exchange.talking()
     service = lonely if "pbx" in wrongs else exchange.service
     with exchange.ari.asked_inside() as asked:
@@ -220,7 +222,11 @@ def moved(asked: Iterable[Asked]) -> str:
 REFUSALS = [
     ("transfer", "POST /channels"),
     ("park", "POST /channels"),
-    *((verb, request) for verb in SUPERVISION for request in ("POST /bridges", "POST /channels/pbx", "POST /channels/patchbay")),
+    *(
+        (verb, request)
+        for verb in SUPERVISION
+        for request in ("POST /bridges", "POST /channels/pbx", "POST /channels/patchbay")
+    ),
     *((verb, "GET /endpoints") for verb in ("transfer", *SUPERVISION)),
 ]
 
@@ -265,7 +271,9 @@ def test_asterisk_answers_nonsense(exchange: Exchange, verb: str, request_: str)
 
 @pytest.mark.parametrize("verb", ["transfer", "park"])
 @pytest.mark.parametrize(("receipt", "wrong"), [("NOEXTEN", "pbx"), ("NOCHANNEL", "answered"), ("FAILED", "pbx")])
-def test_a_redirect_that_comes_to_nothing(exchange: Exchange, ari: FakeAri, verb: str, receipt: str, wrong: str) -> None:
+def test_a_redirect_that_comes_to_nothing(
+    exchange: Exchange, ari: FakeAri, verb: str, receipt: str, wrong: str
+) -> None:
     """The dialplan has no such extension; the leg has just gone; whatever else."""
     call = exchange.talking()
     ari.receipt = receipt

@@ -1,5 +1,6 @@
 """`python -m service check` without an Asterisk: what it prints, its exit status, the rules it shares with others."""
 
+import asyncio
 import itertools
 import json
 import re
@@ -10,11 +11,13 @@ import pytest
 
 from asterisk.pbx import installation
 from service.__main__ import main
-from service.ari.errors import AriUnreachable
-from service.check import clock, dialplan, modules, render, run, version
-from service.check.configuration import CHANNELVARS
+from service.ari.errors import AriNotFound, AriUnreachable
+from service.calls.reduce import CHANNELVARS
+from service.check import clock, configuration, dialplan, modules, render, run, version
 from service.check.finding import Finding, Level, fail, ok, put, some, unseen, warn
+from service.check.look import Look
 from service.settings import Settings
+from service.tenants import Tenants
 from tests.fast.conf_files import names, section
 from tests.fast.test_conf import CORE, PROVIDERS, loaded
 
@@ -115,6 +118,22 @@ def test_contexts_are_those_of_patchbay_conf() -> None:
 def test_channelvars_are_those_that_are_shipped() -> None:
     """The remedy is the shipped line."""
     assert section("ari.conf", "general").get("channelvars") == [",".join(CHANNELVARS)]
+
+
+class Silent:
+    """An Asterisk that shows none of its configuration."""
+
+    async def asterisk_get_object(self, *path: str) -> dict[str, str]:
+        raise AriNotFound(404, "/".join(path), "")
+
+
+def test_what_is_not_shown_is_not_guessed() -> None:
+    """The line is given all the same."""
+    look = Look(Silent(), Settings(_env_file=None), Tenants(()))  # type: ignore[arg-type, call-arg]
+    (finding,) = asyncio.run(configuration.channelvars(look))
+    assert finding.level is Level.WARN
+    assert finding.text == "not looked at: this Asterisk does not show its ari.conf"
+    assert finding.remedy.startswith("in ari.conf, [general]: channelvars = ")
 
 
 # the zone

@@ -45,7 +45,7 @@ def failed(error: str, instance: str = "patchbay") -> tuple[int, bytes]:
     return (503 if error == "Unknown" else 200), text.encode()
 
 
-def click(service: Serving, domain: str = ACME, **fields: object) -> Answer:
+def click(service: Serving, domain: str = ACME, /, **fields: object) -> Answer:
     """The right request, but for these fields; None leaves one out."""
     body = {name: value for name, value in (RIGHT | fields).items() if value is not None}
     return service.post("/api/click2call", json.dumps(body), domain=domain)
@@ -79,8 +79,8 @@ def test_a_field_missing_or_blank(service: Serving, field: str, value: object) -
 
 @pytest.mark.parametrize(
     "number",
-    ["1", "+1", "+", "0" * 33, "+" + "0" * 33, "09+09", "++09", "09-x", "०९०९", "０９０９", "09\n09", "0909\n", "09\t09",
-     "09,w1", "*8", "#1", "09&PJSIP/x", "sip:09", "()", "..", "09\u200b09", "09\u00a009", "tel:0909"],
+    ["1", "+1", "+", "0" * 33, "+" + "0" * 33, "09+09", "++09", "09-x", "०९०९", "０９０９", "09\n09", "0909\n",
+     "09\t09", "09,w1", "*8", "#1", "09&PJSIP/x", "sip:09", "()", "..", "09\u200b09", "09\u00a009", "tel:0909"],
 )  # fmt: skip
 def test_a_number_outside_the_grammar(service: Serving, number: str) -> None:
     """Plus, digits of ASCII, the fillers: nothing else, from end to end."""

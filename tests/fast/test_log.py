@@ -178,7 +178,8 @@ def test_turning_points(configured: Callable[..., Printed], name: str, turns: li
     picture = start(recorded)
     for event in events(recorded):
         journal.turning_points(event, reduce.apply(picture, event))
-    told = [re.fullmatch(HEAD + r"call (.+) call=([0-9a-f-]{36}) tenant=acme\.test", line) for line in printed().splitlines()]
+    form = re.compile(HEAD + r"call (.+) call=([0-9a-f-]{36}) tenant=acme\.test")
+    told = [form.fullmatch(line) for line in printed().splitlines()]
     assert [line and line[2] for line in told] == turns
     assert len({line and line[3] for line in told}) == 1
 

@@ -48,7 +48,7 @@ def running(folder: Path, **settings: str) -> Iterator[Service]:
         service.stop()
 
 
-def status(service: Service, path: str, token: str = "") -> int:
+def status(service: Service, path: str, token: str = "none") -> int:
     """HTTP status of a GET; 0 while nobody listens."""
     try:
         return httpx.get(service.url + path, headers={"Authorization": f"Bearer {token}"}).status_code
@@ -132,8 +132,9 @@ def test_a_port_in_use_stops_the_start(alone: Path) -> None:
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
-def test_without_asterisk_it_lives_and_takes_new_tenants_on_sighup(alone: Path) -> None:
-    """A wrong file changes nothing; a good one is in force at once; no token, password or hash is logged."""
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_without_asterisk_it_lives_and_takes_new_tenants_on_sighup(alone: Path, end: signal.Signals) -> None:
+    """A wrong file changes nothing, a good one is in force at once; it ends with status 0; no secret is logged."""
     file = tenants_file(alone, "old-token")
     with running(alone, tenants=str(file)) as service:
         assert status(service, "/ready") == 503
@@ -149,7 +150,9 @@ def test_without_asterisk_it_lives_and_takes_new_tenants_on_sighup(alone: Path) 
         eventually(lambda: "tenants read again: 1" in service.log)
         assert (status(service, "/v1/call", "old-token"), status(service, "/v1/call", "new-token")) == (401, 503)
 
-        assert service.stop() == 0
+        service.signal(end)
+        assert service.process is not None
+        assert service.process.wait(10) == 0
         told = service.log
     assert "Asterisk is out of reach" in told
     assert "times in" in told.splitlines()[0]

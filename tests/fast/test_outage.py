@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,7 @@ NO_LIST = (503, b'{"error":"Service Unavailable"}')
 def asterisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAri]:
     """A fake ARI of the test's own; who waits for it in vain does so for a moment only."""
     monkeypatch.setattr("service.live.LAST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("service.live.ECHO_SECONDS", 0.3)
     monkeypatch.setattr("service.ari.client.ANSWER_SECONDS", 0.3)
     with FakeAri() as fake:
         fake.endpoints = dict.fromkeys(ONLINE, "online")
@@ -258,9 +260,10 @@ def test_everything_told_twice_is_told_once(asterisk: FakeAri, ready: Serving) -
     eventually(lambda: listed(ready) == [], message="the call does not end")
 
 
-def test_a_client_that_hangs_up_does_not_hurt(asterisk: FakeAri, ready: Serving, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_hangs_up_does_not_hurt(
+    asterisk: FakeAri, ready: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
     """In the middle of its body: no fault, no answer, no trace of it."""
-    import socket
 
     call = Exchange(asterisk, ready).talking()
     head = f"POST /v1/call/{call.call_id}/park HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-of-acme\r\n"

@@ -7,13 +7,13 @@ import pytest
 from service import ids
 from service.ari.models import Event
 from service.calls import reduce
+from service.calls.model import Call
 from service.calls.picture import Picture
 from tests.fast.replay import NAMES, Snapshot, Step, Story, contents, events, start, steps, story
 
 ACME = "acme.test"
 
-# What the tenant's list showed, row by row; ? marks a leg that has not answered. When a call ends, Asterisk lets one leg
-# go after the other: the row before "over" lives for about a millisecond and shows what the leg that is left tells.
+# What the tenant's list showed, row by row; ? marks a leg that has not answered.
 STORIES: dict[str, list[list[str]]] = {
     "attended_transfer": [
         [
@@ -22,7 +22,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside bleg=101",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102",
-            "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside",
             "over",
         ],
     ],
@@ -34,7 +33,6 @@ STORIES: dict[str, list[list[str]]] = {
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101",
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101 bleg=outside?",
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101 bleg=outside",
-            "outbound 101 > 0909123456 CS_EXECUTE bleg=outside",
             "over",
         ],
     ],
@@ -46,7 +44,6 @@ STORIES: dict[str, list[list[str]]] = {
             "local 101 > 102 CS_EXECUTE aleg=101",
             "local 101 > 102 CS_EXECUTE aleg=101 bleg=102?",
             "local 101 > 102 CS_EXECUTE aleg=101 bleg=102",
-            "local 101 > 102 CS_EXECUTE aleg=101",
             "over",
         ],
     ],
@@ -78,7 +75,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101?",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside bleg=101",
-            "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside",
             "over",
         ],
     ],
@@ -86,7 +82,6 @@ STORIES: dict[str, list[list[str]]] = {
         [
             "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside?",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101?",
-            "inbound  > 101 CS_EXECUTE bleg=101?",
             "over",
         ],
     ],
@@ -96,7 +91,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101?",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside bleg=101",
-            "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside",
             "over",
         ],
     ],
@@ -107,7 +101,6 @@ STORIES: dict[str, list[list[str]]] = {
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102?",
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102",
             "local 101 > 102 CS_EXECUTE aleg=101 bleg=102",
-            "local 101 > 102 CS_EXECUTE aleg=101",
             "over",
         ],
     ],
@@ -118,7 +111,6 @@ STORIES: dict[str, list[list[str]]] = {
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101? bleg=outside?",
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101? bleg=outside",
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101 bleg=outside",
-            "outbound 101 > 0909123456 CS_EXECUTE aleg=101",
             "over",
         ],
     ],
@@ -136,7 +128,6 @@ STORIES: dict[str, list[list[str]]] = {
             "outbound 102 > 0909123456 CS_EXECUTE bleg=outside",
             "outbound 102 > 0909123456 CS_EXECUTE aleg=102? bleg=outside",
             "outbound 102 > 0909123456 CS_EXECUTE aleg=102 bleg=outside",
-            "outbound 102 > 0909123456 CS_EXECUTE bleg=outside",
             "over",
         ],
     ],
@@ -159,7 +150,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside bleg=101?",
             "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102",
-            "local 102 > *8 CS_EXECUTE aleg=102",
             "over",
         ],
         [
@@ -174,7 +164,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 02873001236 CS_EXECUTE aleg=outside",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102?",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102",
-            "inbound 0909123456 > 02873001236 CS_EXECUTE aleg=outside",
             "over",
         ],
     ],
@@ -187,7 +176,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102?",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102",
-            "inbound 0909123456 > 02873001234 CS_EXECUTE aleg=outside",
             "over",
         ],
     ],
@@ -198,7 +186,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 02873001235 CS_EXECUTE aleg=outside? bleg=103?",
             "inbound 0909123456 > 103 CS_EXECUTE aleg=outside? bleg=103",
             "inbound 0909123456 > 103 CS_EXECUTE aleg=outside bleg=103",
-            "inbound  > 103 CS_EXECUTE bleg=103",
             "over",
         ],
     ],
@@ -209,7 +196,6 @@ STORIES: dict[str, list[list[str]]] = {
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102?",
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102",
             "local 101 > 102 CS_EXECUTE aleg=101 bleg=102",
-            "local 101 > 102 CS_EXECUTE aleg=101",
             "over",
         ],
     ],
@@ -219,7 +205,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101?",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside? bleg=101",
             "inbound 0909123456 > 101 CS_EXECUTE aleg=outside bleg=101",
-            "inbound  > 101 CS_EXECUTE bleg=101",
             "over",
         ],
     ],
@@ -232,7 +217,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 102 > 101 CS_EXECUTE bleg=101",
             "inbound 102 > 101 CS_EXECUTE aleg=102? bleg=101",
             "inbound 102 > 101 CS_EXECUTE aleg=102 bleg=101",
-            "inbound 102 > 101 CS_EXECUTE bleg=101",
             "over",
         ],
     ],
@@ -244,7 +228,6 @@ STORIES: dict[str, list[list[str]]] = {
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside? bleg=102?",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside? bleg=102",
             "inbound 0909123456 > 102 CS_EXECUTE aleg=outside bleg=102",
-            "inbound 0909123456 > 102 CS_EXECUTE bleg=102",
             "over",
         ],
     ],
@@ -259,11 +242,9 @@ STORIES: dict[str, list[list[str]]] = {
             "outbound 102 > 0909123456 CS_EXECUTE bleg=outside",
             "outbound 102 > 0909123456 CS_EXECUTE aleg=102? bleg=outside",
             "outbound 102 > 0909123456 CS_EXECUTE aleg=102 bleg=outside",
-            "outbound 102 > 0909123456 CS_EXECUTE bleg=outside",
             "outbound 103 > 0909123456 CS_EXECUTE bleg=outside",
             "outbound 103 > 0909123456 CS_EXECUTE aleg=103? bleg=outside",
             "outbound 103 > 0909123456 CS_EXECUTE aleg=103 bleg=outside",
-            "outbound 102 > 103 CS_EXECUTE bleg=103",
             "over",
         ],
     ],
@@ -275,7 +256,6 @@ STORIES: dict[str, list[list[str]]] = {
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101",
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101 bleg=outside?",
             "outbound 101 > 0909123456 CS_EXECUTE aleg=101 bleg=outside",
-            "outbound 101 > 0909123456 CS_EXECUTE bleg=outside",
             "over",
         ],
     ],
@@ -286,7 +266,6 @@ STORIES: dict[str, list[list[str]]] = {
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102?",
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102",
             "local 101 > 102 CS_EXECUTE aleg=101 bleg=102",
-            "inbound  > 102 CS_EXECUTE bleg=102",
             "over",
         ],
         [
@@ -295,7 +274,6 @@ STORIES: dict[str, list[list[str]]] = {
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102?",
             "local 101 > 102 CS_EXECUTE aleg=101? bleg=102",
             "local 101 > 102 CS_EXECUTE aleg=101 bleg=102",
-            "inbound  > 102 CS_EXECUTE bleg=102",
             "over",
         ],
     ],
@@ -303,7 +281,7 @@ STORIES: dict[str, list[list[str]]] = {
 
 STRANGE = (
     {"type": "ChannelTalkingStarted"},
-    {"type": "NobodyKnowsThis", "channel": {"id": "x", "name": "y", "state": "Up", "creationtime": "2026-01-01T00:00Z"}},
+    {"type": "NobodyKnowsThis", "bridge": {"id": "x"}},
     {"type": "ChannelCreated"},
     {"type": "ChannelEnteredBridge"},
     {"type": "ChannelLeftBridge"},
@@ -400,7 +378,8 @@ def test_strange_events_change_nothing(name: str) -> None:
 def test_changes_tell_all(name: str) -> None:
     """Whoever only listens to changes knows the same calls as the picture."""
     recorded = steps(name)
-    picture, heard = start(recorded), {}
+    picture = start(recorded)
+    heard: dict[tuple[str, str], Call] = {}
     for event in events(recorded):
         for change in reduce.apply(picture, event):
             if change.before:

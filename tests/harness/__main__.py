@@ -33,7 +33,7 @@ EXTENSIONS: dict[str, dict[str, Does]] = {
 MOBILES = {"02": Does.BUSY, "03": Does.RINGS_OUT, "04": Does.DECLINES, "05": Does.HANGS_UP}
 """What a number outside does, by its last two digits; every other one answers."""
 
-TRUNK, TRUNK_USER = "trunk-phone", "carrier"
+TRUNK = "carrier"
 READY = Path("/run/phones/registered")
 CALL_SECONDS = 60.0
 
@@ -53,7 +53,7 @@ def phones() -> Iterator[Phone]:
         for number, does in scripts.items():
             account = Account(number, domain, number, secrets["phones"][f"{number}@{domain}"], server)
             yield Phone(account, always(does), seconds)
-    yield Phone(Account(TRUNK, "pbx", TRUNK_USER, secrets["carrier_password"], server, 660), mobile, seconds)
+    yield Phone(Account(TRUNK, "carrier.invalid", TRUNK, secrets["carrier_password"], server, 660), mobile, seconds)
 
 
 def always(does: Does) -> Script:

@@ -18,8 +18,9 @@ from service.check.run import findings
 from service.settings import Settings
 from tests.instruments.polling import eventually
 
-REMEDY = re.compile(r"in (\S+), \[(.+?)\]: (.+?)(?:; then, on Asterisk's console: ([^;]+))?(?:; or .*)?$")
+REMEDY = re.compile(r"in (\S+), \[(.+?)\]: ([^;]+)(?:; then, on Asterisk's console: ([^;]+))?")
 RESTART = "core restart"
+REPEATED = ("exten", "load", "noload")  # keys of which a section has many
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Checked:
 
     pbx: Pbx
     tenants: Path
+    touched: bool = False
 
     def settings(self, **changes: object) -> Settings:
         """What fits this PBX, but for the changes."""
@@ -59,8 +61,9 @@ class Checked:
     def sound(self) -> None:
         """Nothing is wrong."""
         assert not (troubles := self.troubles()), lines(troubles)
+        self.touched = False
 
-    # breaking and mending
+    # what is done to the PBX
 
     def rewrite(self, file: str, old: str, new: str, then: str) -> None:
         """Replaces text of a rendered file and has Asterisk read it."""
@@ -72,13 +75,16 @@ class Checked:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Whatever is done to the configuration inside is undone."""
+        """Whatever is done inside is undone; Asterisk restarts unless it was seen to be sound."""
         files = {path: path.read_text() for path in (self.pbx.folder / "etc").rglob("*.conf")}
         try:
             yield
         finally:
             for path, text in files.items():
                 path.write_text(text)
+            if self.touched:
+                self.console(RESTART)
+            self.touched = False
 
     def apply(self, remedy: str, **blanks: str) -> None:
         """Does what the remedy says, to the letter; `blanks` fill in what stands in angle brackets."""
@@ -95,6 +101,7 @@ class Checked:
 
     def console(self, command: str) -> None:
         """A command on Asterisk's console; after a restart it is up again."""
+        self.touched = True
         if not command.startswith(RESTART):
             self.pbx.cli(command)
             return
@@ -122,17 +129,15 @@ def lines(found: Sequence[Finding]) -> str:
 
 
 def written(text: str, section: str, settings: Sequence[str]) -> str:
-    """The file's text with these lines in this section, each in the place of an old one with the same key."""
-    head = f"[{section}]"
-    keys = {line.partition("=")[0].strip() for line in settings if not line.startswith(("exten", "load", "noload"))}
+    """The file's text with these lines at the end of this section, in the place of old ones with the same key."""
+    keys = {line.partition("=")[0].strip() for line in settings if not line.startswith(REPEATED)}
     out: list[str] = []
-    inside = done = False
+    end, inside = 0, False
     for line in text.splitlines():
-        inside = line.startswith(head) if line.startswith("[") else inside
-        if inside and line.partition("=")[0].strip() in keys:
-            continue
-        out.append(line)
-        if inside and line.startswith("["):
-            out += settings
-            done = True
-    return "\n".join(out if done else [*out, head, *settings]) + "\n"
+        inside = line.startswith(f"[{section}]") if line.startswith("[") else inside
+        if not inside or line.partition("=")[0].strip() not in keys:
+            out.append(line)
+        end = len(out) if inside else end
+    if not end:
+        return "\n".join([*out, f"[{section}]", *settings]) + "\n"
+    return "\n".join([*out[:end], *settings, *out[end:]]) + "\n"

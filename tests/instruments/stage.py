@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -26,9 +26,7 @@ def tenants_file(tokens: dict[str, str]) -> str:
     for domain, token in tokens.items():
         digest = hashlib.sha256(token.encode()).hexdigest()
         hotlines = "".join(f'"{number}" = {{ trunk = "carrier" }}\n' for number in HOTLINES[domain])
-        parts.append(
-            f'[[tenant]]\ndomain = "{domain}"\ntokens = ["sha256:{digest}"]\n[tenant.hotlines]\n{hotlines}'
-        )
+        parts.append(f'[[tenant]]\ndomain = "{domain}"\ntokens = ["sha256:{digest}"]\n[tenant.hotlines]\n{hotlines}')
     return "\n".join(parts)
 
 
@@ -142,12 +140,18 @@ class Stage:
 
 
 @contextmanager
-def live_stage(folder: Path, name: str, **settings: str) -> Iterator[Stage]:
-    """Starts an Asterisk whose trunk leads to `Stage.mobile`, and the service; ends both."""
+def live_stage(
+    folder: Path, name: str, extra: Mapping[str, str] | None = None, *, demo_carrier: bool = False, **settings: str
+) -> Iterator[Stage]:
+    """Starts an Asterisk whose trunk leads to `Stage.mobile`, or to the demo carrier, and the service; ends both.
+
+    `extra` is what an operator adds to the shipped configuration, by the file's name; `settings` are the service's.
+    """
     with ExitStack() as stack:
         ports = stack.enter_context(reserve_ports())
-        carrier = f"sip:127.0.0.1:{ports.phone(0)}"
-        pbx = stack.enter_context(Pbx(find(), PbxSettings(name, ports, carrier_contact=carrier)))
+        carrier = "" if demo_carrier else f"sip:127.0.0.1:{ports.phone(0)}"
+        pbx_settings = PbxSettings(name, ports, carrier_contact=carrier, extra=extra or {})
+        pbx = stack.enter_context(Pbx(find(), pbx_settings))
         folder.mkdir(parents=True, exist_ok=True)
         tenants = folder / "tenants.toml"
         tenants.write_text(tenants_file(pbx.secrets.tokens))

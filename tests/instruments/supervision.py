@@ -30,7 +30,7 @@ class Gaps:
         return max(ear.missing_since(mark) for ear, _, mark in self._pairs)
 
 
-def call_and_boss(stage: Stage, kind: str, answer: float | None = 0.0, **more: Phone) -> Scene:
+def call_and_boss(stage: Stage, kind: str, answer: float | None = 0.0, /, **more: Phone) -> Scene:
     """A call of this kind, and the phone of extension 103, `boss`, which picks up after `answer` seconds or never."""
     return call_up(stage, kind, boss=stage.phone(BOSS, 3, answer=answer), **more)
 
@@ -46,7 +46,7 @@ def supervised(stage: Stage, kind: str, mode: str = LISTEN, **more: Phone) -> Sc
 
 def ringing(stage: Stage, kind: str, mode: str = LISTEN) -> Scene:
     """The same with `boss` still ringing."""
-    scene = call_and_boss(stage, kind, answer=None)
+    scene = call_and_boss(stage, kind, None)
     scene.acme.do(mode, scene.call_id, ext=BOSS)
     scene.parties["boss"].wait_ringing()
     return scene

@@ -1,16 +1,28 @@
-"""One Asterisk and one service for each test process; every test ends with nothing left on Asterisk."""
+"""One Asterisk and one service for each test process, or those that are given; a test leaves nothing on Asterisk."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.instruments.given import REASON, given_stage, is_given
 from tests.instruments.stage import Stage, live_stage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where the PBX and the service are given, tests that need their own are left out."""
+    for item in items:
+        if is_given() and item.get_closest_marker("owns"):
+            item.add_marker(pytest.mark.skip(reason=REASON))
 
 
 @pytest.fixture(scope="session")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The PBX and the service, started once."""
+    """The PBX and the service, started once, unless they are given."""
+    if is_given():
+        with given_stage() as stage:
+            yield stage
+        return
     worker = os.environ.get("PYTEST_XDIST_WORKER", "solo")
     with live_stage(tmp_path_factory.mktemp("stage"), f"test-{os.getpid()}-{worker}") as stage:
         yield stage

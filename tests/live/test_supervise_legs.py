@@ -54,6 +54,7 @@ def test_a_supervisor_who_talks_already_is_rung_like_any_phone(stage: Stage) -> 
     boss = scene.parties["boss"]
     own = boss.dial(CHIEF)
     boss.wait_established()
+    boss.hold(own)
     scene.acme.do(LISTEN, scene.call_id, ext=BOSS)
     ring = boss.wait_ringing()
     assert ring.number == AGENT

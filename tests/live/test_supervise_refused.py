@@ -51,7 +51,7 @@ def test_a_supervisor_rejects(stage: Stage, kind: str) -> None:
 
 def test_a_supervisor_hangs_up_at_once(stage: Stage) -> None:
     """Ten times, in the very moment of the answer."""
-    scene = call_and_boss(stage, INBOUND, answer=None)
+    scene = call_and_boss(stage, INBOUND, None)
     boss = scene.parties["boss"]
     for _ in range(10):
         scene.acme.do(BARGE, scene.call_id, ext=BOSS)

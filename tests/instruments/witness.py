@@ -1,0 +1,43 @@
+"""Asterisk as a witness that the service has no say in, asked through ARI."""
+
+from typing import Any
+
+import httpx
+
+from tests.instruments.stage import Stage
+
+Seen = dict[str, Any]
+
+
+class Witness:
+    """What one Asterisk says is there."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._url = stage.pbx.ari_url
+        self._auth = ("patchbay", stage.pbx.secrets.ari_password)
+
+    def channels(self) -> list[Seen]:
+        return self._get("channels")
+
+    def bridges(self) -> list[Seen]:
+        return self._get("bridges")
+
+    def ids(self, begins: str = "") -> list[str]:
+        """The unique ids of the channels whose names begin so, oldest first."""
+        found = [channel for channel in self.channels() if channel["name"].startswith(begins)]
+        return [
+            channel["id"] for channel in sorted(found, key=lambda channel: (channel["creationtime"], channel["name"]))
+        ]
+
+    def still(self) -> dict[str, Any]:
+        """All that a request that fails must leave as it was: channels, what they do, who shares a bridge."""
+        legs = {
+            channel["id"]: (channel["name"], channel["state"], channel["dialplan"]["app_name"])
+            for channel in self.channels()
+        }
+        return legs | {bridge["id"]: tuple(sorted(bridge["channels"])) for bridge in self.bridges()}
+
+    def _get(self, what: str) -> list[Seen]:
+        answer = httpx.get(f"{self._url}/{what}", auth=self._auth, timeout=5)
+        found: list[Seen] = answer.raise_for_status().json()
+        return found
