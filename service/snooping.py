@@ -17,7 +17,7 @@ from service.errors import CallNotAnswered, Unavailable
 from service.switchboard import Switchboard, asked
 from service.waiting import in_stasis
 
-# What the supervisor hears of the leg, and who hears the supervisor: nobody, the leg's phone, the phone and who it talks to.
+# What the supervisor hears of the leg, and who hears the supervisor: nobody, the leg's phone, it and who it talks to.
 DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
     Mode.LISTEN: ("both", "none"),
     Mode.WHISPER: ("both", "out"),
@@ -61,7 +61,7 @@ class Snooping:
             undo.pop_all()
 
     async def switch(self, supervision: Supervision, leg: str, mode: Mode) -> None:
-        """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable; then nothing changed."""
+        """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable."""
         snoop = ids.snoop_id(supervision.key, mode, leg)
         if any(present.id == snoop for present in supervision.snoops):
             await self.hang_up(snoop)  # of an earlier change, and on its way out
@@ -119,7 +119,7 @@ class Snooping:
             await self._entered(entered)
 
     async def _forgive_taken_id(self, snoop: str, leg: str, attempt: int, error: AriRefused) -> None:
-        """Returns when it is worth another try: Asterisk says 500 to an id that is taken, and to a leg that just ends."""
+        """Returns when another try is worth it: Asterisk says 500 to a taken id, and to a leg that just ends."""
         picture = self.board.live.picture
         if error.status == 404 or picture.channel(leg) is None:
             raise CallNotAnswered(str(error)) from error

@@ -7,6 +7,7 @@ from service.check.look import Look
 
 CHANNELVARS_SUBJECT = "channelvars"
 TRIGGER_SUBJECT = "overload trigger"
+TRIGGER = "taskprocessor_overload_trigger = pjsip_only"
 SAFE_TRIGGERS = ("pjsip_only", "none")
 
 
@@ -27,19 +28,17 @@ async def channelvars(look: Look) -> list[Finding]:
 
 async def overload_trigger(look: Look) -> list[Finding]:
     """A busy part of Asterisk that is not SIP does not make SIP deaf."""
-    remedy = look.put(
-        "pjsip.conf",
-        "global",
-        "type = global and taskprocessor_overload_trigger = pjsip_only",
-        "module reload res_pjsip.so",
-    )
     try:
         section = await look.ari.asterisk_get_object("res_pjsip", "global", "global")
     except AriNotFound:
         text = "no section [global] in pjsip.conf to be seen; if there is none, the value is `global`"
-        return [warn(TRIGGER_SUBJECT, text, remedy)]
+        return [warn(TRIGGER_SUBJECT, text, _trigger(look, f"type = global and {TRIGGER}"))]
     value = section.get("taskprocessor_overload_trigger", "global")
     if value in SAFE_TRIGGERS:
         return [ok(TRIGGER_SUBJECT, f"taskprocessor_overload_trigger = {value}")]
     text = f"taskprocessor_overload_trigger = {value}: a jam anywhere in Asterisk makes it ignore every phone"
-    return [warn(TRIGGER_SUBJECT, text, remedy)]
+    return [warn(TRIGGER_SUBJECT, text, _trigger(look, TRIGGER))]
+
+
+def _trigger(look: Look, line: str) -> str:
+    return look.put("pjsip.conf", "global", line, "module reload res_pjsip.so")

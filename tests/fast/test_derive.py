@@ -318,6 +318,52 @@ def test_a_bridged_leg_of_somebody_elses_dial_is_movable() -> None:
     assert [leg.movable for leg in only(picture(caller, called, bridge(caller, called))).legs] == [True, True]
 
 
+def test_an_outbound_call_stays_outbound_when_the_far_side_has_gone() -> None:
+    """Its Dial() has not returned yet."""
+    assert rows(picture(phone("101", dialled=MOBILE))) == [f"outbound 101 > {MOBILE} CS_EXECUTE aleg=101"]
+
+
+def test_a_parked_leg_has_no_partner() -> None:
+    """The leg that was cut can still be on its way out."""
+    waiting = phone("101", call=record(Direction.LOCAL, "101", "102"), leg=LegRecord(Side.ALEG, "102"))
+    cut = phone("102")
+    seen = picture(waiting, cut, parking(waiting))
+    assert rows(seen) == ["local 101 > 102 CS_PARK aleg=101"]
+
+
+# events
+
+
+def test_leaving_a_bridge_is_a_change_of_the_call() -> None:
+    """A parked leg that left the park is parked no more."""
+    leg = phone("101", call=record(Direction.LOCAL, "101", "102"), leg=LegRecord(Side.ALEG, "102"))
+    park = parking(leg)
+    seen = picture(leg, park)
+    (change,) = reduce.apply(
+        seen, event("ChannelLeftBridge", channel=leg, bridge=park.model_copy(update={"channels": ()}))
+    )
+    assert (change.before and change.before.parked, change.after and change.after.parked) == (True, False)
+
+
+def test_a_new_caller_id_is_seen() -> None:
+    """It comes with an event of its own."""
+    caller = trunk(dialled="02873001234", tenant=ACME)
+    seen = picture(caller)
+    renamed = caller.model_copy(update={"caller": caller.caller.model_copy(update={"number": "0988000000"})})
+    reduce.apply(seen, event("ChannelCallerId", channel=renamed))
+    assert only(seen).source == "0988000000"
+
+
+@pytest.mark.parametrize("role", ["caller", "peer"])
+def test_dial_tells_of_both_channels(role: str) -> None:
+    """It is the first event that shows what the originate's variables are."""
+    leg = phone("101", linkedid=UUID, leg="aleg/")
+    seen = picture(leg)
+    told = leg.model_copy(update={"channelvars": leg.channelvars | {reduce.CALL: CLICK.render()}})
+    reduce.apply(seen, event("Dial", **{role: told}))
+    assert only(seen).id == UUID
+
+
 # records
 
 

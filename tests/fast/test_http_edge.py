@@ -173,6 +173,17 @@ def test_not_an_id_at_all(service: Serving, ari: FakeAri, verb: str, spelt: str)
     assert asked == []
 
 
+def test_a_very_long_call_id_that_comes_in_pieces(service: Serving) -> None:
+    """Not refused by the parser, whose own limit holds for what has not come to its end yet."""
+    text = f"POST /v1/call/{'%5B' * 30_000}/listen HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKENS[ACME]}\r\n"
+    body = body_of("listen")
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as wire:
+        wire.sendall(text.encode())
+        assert service.get().status == 200, "the first piece has been read by now"
+        wire.sendall(f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        assert answered(wire, head_only=False) == 404
+
+
 @pytest.mark.parametrize("spelt", ["%ff", "x" * 30_000])
 def test_not_an_id_while_the_pbx_is_away(lonely: Serving, spelt: str) -> None:
     """503 comes first, for this as for any id."""

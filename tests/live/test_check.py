@@ -249,6 +249,19 @@ def test_channelvars_missing(checked: Checked) -> None:
     checked.sound()
 
 
+def test_the_readmes_excerpt(checked: Checked) -> None:
+    """Every line of it is what is printed, but for the folder."""
+    checked.rewrite("ari.conf", ",PATCHBAY_CALL,PATCHBAY_LEG", "", RELOAD_ARI)
+    printed = lines(checked.findings()).splitlines()
+    _, _, section = (PROJECT / "README.md").read_text().partition("## Does everything fit together?")
+    shown = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith(tuple(Level))]
+    assert len(shown) > 5
+    folder = checked.pbx.installation.path_inside(checked.pbx.folder / "etc")
+    assert [line.replace("/etc/asterisk", str(folder)) for line in shown] == [
+        line for line in printed if line.replace(str(folder), "/etc/asterisk") in shown
+    ]
+
+
 @pytest.mark.parametrize("value", ["taskprocessor_overload_trigger = global", ""])
 def test_overload_trigger(checked: Checked, value: str) -> None:
     """A risk, written or by default; the line mends it."""

@@ -104,7 +104,7 @@ def test_call_not_answered_while_parked(stage: Stage, kind: str) -> None:
     """A parked mobile cannot be spied on nor parked again; the music goes on."""
     scene = call_up(stage, kind, free=stage.phone(FREE, 3))
     scene.acme.do("park", scene.call_id, legs=scene.agent_side)
-    scene.acme.wait_row(scene.call_id, lambda row: row["state"] == "CS_PARK")
+    scene.acme.wait_row(scene.call_id, lambda row: row["state"] == "CS_PARK" and row["ip"] != "")
     scene.agent.wait_idle()
     before = state_of(scene)
     for verb in ("park", *SUPERVISION):

@@ -15,10 +15,11 @@ from tests.instruments.client import Client
 from tests.instruments.page import files_of
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
-from tests.instruments.scene import MOBILE
 from tests.instruments.service import PROJECT, Service
-from tests.instruments.stage import Stage, service_settings
+from tests.instruments.stage import MOBILE, Stage, service_settings
 from tests.instruments.tones import TONES
+
+pytestmark = pytest.mark.owns
 
 PAGE = PROJECT / "docs" / "from-freeswitch.md"
 DOMAIN, NUMBER = "shop.example", "02873009000"

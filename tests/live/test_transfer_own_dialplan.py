@@ -26,6 +26,8 @@ from tests.instruments.polling import eventually
 from tests.instruments.scene import INBOUND, INBOUND_NUMBER, KINDS, LOCAL
 from tests.instruments.stage import Stage, live_stage
 
+pytestmark = pytest.mark.owns
+
 DIALPLAN = """
 [acme.test](+)
 ; answered before anybody is rung; both sides live on when the other one hangs up
