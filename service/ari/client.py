@@ -74,7 +74,7 @@ class AriClient:
     async def channels_originate(
         self, channel_id: str, endpoint: str, target: Query, variables: Mapping[str, str], seconds: int
     ) -> None:
-        """Calls `endpoint`; when it answers it goes to `target`: {app} or {context, extension, priority}."""
+        """Calls `endpoint`; when it answers it goes to `target`: {app, …} or {context, extension, …}."""
         query = {"endpoint": endpoint, "timeout": str(seconds), **target}
         await self._request("POST", "channels", channel_id, query=query, body={"variables": dict(variables)})
 

@@ -70,6 +70,10 @@ def _entered_bridge(picture: Picture, event: Event) -> None:
 
 def _left_bridge(picture: Picture, event: Event) -> None:
     _refresh(picture, event.channel)
+    _bridge_changed(picture, event)
+
+
+def _bridge_changed(picture: Picture, event: Event) -> None:
     if event.bridge and picture.bridge(event.bridge.id):
         picture.put_bridge(_bridge(event.bridge))
 
@@ -94,7 +98,7 @@ REDUCERS: dict[str, Callable[[Picture, Event], None]] = {
     "ChannelEnteredBridge": _entered_bridge,
     "ChannelLeftBridge": _left_bridge,
     "BridgeCreated": _bridge_created,
-    "BridgeMerged": _bridge_created,
+    "BridgeMerged": _bridge_changed,
     "BridgeDestroyed": _bridge_destroyed,
 }
 

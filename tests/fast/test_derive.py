@@ -247,13 +247,13 @@ def test_two_phones_of_one_extension_are_one_party() -> None:
 
 
 def test_the_partner_is_found_through_local_channels() -> None:
-    """From one half to the other, bridge by bridge; a newer leg that only rings does not come between."""
-    caller, far, ringing = trunk(dialled="02873001234", tenant=ACME), phone("101"), phone("102", "Ringing")
+    """From one half to the other, bridge by bridge; an older leg elsewhere does not come between."""
+    caller, elsewhere, far = trunk(dialled="02873001234", tenant=ACME), phone("102"), phone("101")
     a1, a2 = channel("Local/x@y-01;1"), channel("Local/x@y-01;2")
     b1, b2 = channel("Local/x@y-02;1"), channel("Local/x@y-02;2")
-    seen = picture(caller, far, ringing, a1, a2, b1, b2, bridge(caller, a1), bridge(a2, b1), bridge(b2, far))
+    seen = picture(caller, elsewhere, far, a1, a2, b1, b2, bridge(caller, a1), bridge(a2, b1), bridge(b2, far))
     assert rows(seen) == [f"inbound {MOBILE} > 101 CS_EXECUTE aleg=outside bleg=101"]
-    assert only(seen).channels == {caller.id, far.id, ringing.id}
+    assert only(seen).channels == {caller.id, elsewhere.id, far.id}
 
 
 def test_local_channels_in_a_ring_come_to_an_end() -> None:

@@ -17,24 +17,20 @@ from tests.fast.test_click2call_answers import RIGHT, click
 from tests.fast.test_click2call_answers import failed as api_failed
 from tests.instruments.hostile import CORPUS
 
+# The service's own thread draws its jitter meanwhile, which hypothesis takes for a strategy's doing.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 LOOK_UP = re.compile(r"GET /endpoints/PJSIP/[0-9A-Za-z][0-9A-Za-z_.-]{0,63}%40acme\.test")
 NUMBER = re.compile(r"\+?[0-9]{2,32}")
 FILLERS = re.compile(r"[ .()-]")
 RANDOM = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 TEXT = st.text(min_size=1) | st.text("0123456789@/&${}[];,^|_*#+.-%\r\n\x00", min_size=1)
 
 
-def caused(asked: Iterable[Asked]) -> list[str]:
-    """What was asked, but for what goes on by itself: a new leg's address, the end of an earlier supervision."""
-    by_itself = re.compile(r"GET /channels/pbx-[0-9.]+/variable|DELETE /(channels|bridges)/patchbay-[0-9a-z-]+")
-    return [str(request) for request in asked if not by_itself.fullmatch(str(request))]
-
-
 def only_looked_up(asked: Iterable[Asked]) -> None:
     """Asterisk was asked whether extensions of plain names are there, and nothing else."""
-    assert [request for request in caused(asked) if not LOOK_UP.fullmatch(request)] == []
+    assert [str(request) for request in asked if not LOOK_UP.fullmatch(str(request))] == []
 
 
 def spare(text: str) -> str:
@@ -67,7 +63,7 @@ def spoilt_legs(ari: FakeAri, service: Serving, call: FakeCall, text: str) -> No
             answer = ask(service, call.call_id, verb, ext="103", legs=text)
         if text.strip(" ") not in ("aleg", "bleg"):
             assert answer.seen == failed(verb, "legs" if text.strip(" ") else "data")
-            assert caused(asked) == []
+            assert asked == []
 
 
 def spoilt_call_id(ari: FakeAri, service: Serving, call: FakeCall, text: str) -> None:
@@ -76,7 +72,7 @@ def spoilt_call_id(ari: FakeAri, service: Serving, call: FakeCall, text: str) ->
             answer = ask(service, text, verb, ext="103", legs="bleg")
         if text not in (call.call_id, call.aleg, call.bleg):
             assert answer.seen == failed(verb, "call")
-            assert caused(asked) == []
+            assert asked == []
 
 
 def spoilt_click(ari: FakeAri, service: Serving, field: str, text: str) -> None:

@@ -86,7 +86,7 @@ def tenant(**more: str) -> str:
         (tenant(tokens='"sha256:0"'), "tenant[1].tokens", "mend it"),
         (tenant(tokens='["plain token"]'), "tenant[1].tokens[1]", "mend it"),
         (tenant(tokens=f'["{HASH}", "{HASH.upper()}"]'), "tenant[1].tokens[2]", "mend it"),
-        (tenant(hotlines='{ "0287x" = { trunk = "c" } }'), "tenant[1].hotlines.0287x", "mend it"),
+        (tenant(hotlines='{ "0287x" = { trunk = "c" } }'), "tenant[1].hotlines.0287x: ", "mend it"),
         (tenant(hotlines='{ "1" = { trunk = "c" } }'), "tenant[1].hotlines.1", "mend it"),
         (tenant(hotlines='{ "０２８" = { trunk = "c" } }'), "tenant[1].hotlines.０２８", "mend it"),
         (tenant(hotlines='{ "12\\n" = { trunk = "c" } }'), "tenant[1].hotlines.'12\\n'", "mend it"),

@@ -94,7 +94,6 @@ def parked(row: Row, cut: str) -> Row:
     return {**row, "ip": address(waiting), "state": "CS_PARK"}
 
 
-
 def refuser(stage: Stage, number: str, status: str, contact: str = "") -> Refuser:
     """A phone of this extension that answers every call with one status; a context manager."""
     return Refuser(
@@ -110,4 +109,3 @@ def refuser(stage: Stage, number: str, status: str, contact: str = "") -> Refuse
 def answer_of(response: httpx.Response) -> tuple[int, object]:
     """HTTP status and body."""
     return response.status_code, response.json()
-

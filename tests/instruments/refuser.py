@@ -25,9 +25,7 @@ class Refuser:
     With 302, `contact` is the SIP URI to call instead. `rings` holds the caller's number of each INVITE.
     """
 
-    def __init__(
-        self, user: str, domain: str, *, password: str, proxy: str, status: str, contact: str = ""
-    ) -> None:
+    def __init__(self, user: str, domain: str, *, password: str, proxy: str, status: str, contact: str = "") -> None:
         self._user, self._domain, self._password = user, domain, password
         self._status, self._contact = status, contact
         host, _, port = proxy.rpartition(":")
@@ -114,9 +112,7 @@ class Refuser:
         """What it says to a registration for so many seconds."""
         self._expires, self._registered, self._challenged = expires, "", False
         self._register()
-        return eventually(
-            lambda: self._registered, deadline=ANSWER, message=f"{self._user}: no answer to REGISTER"
-        )
+        return eventually(lambda: self._registered, deadline=ANSWER, message=f"{self._user}: no answer to REGISTER")
 
     def _register(self, *more: str) -> None:
         self._requests += 1

@@ -156,7 +156,7 @@ def test_a_phone_calls_out(shop: Shop) -> None:
 
 
 def test_the_number_leads_to_its_extension(shop: Shop) -> None:
-    """An inbound call is the tenant's before anybody picks up; then it is supervised, parked and fetched by the API."""
+    """An inbound call, which the API then lets a colleague listen to, and moves."""
     agent, colleague, mobile = shop.user("1001", 1), shop.user("1002", 2, answer=0.0), shop.carrier(3)
     table = shop.start(agent=agent, colleague=colleague, mobile=mobile)
     mobile.dial(NUMBER)
@@ -170,6 +170,16 @@ def test_the_number_leads_to_its_extension(shop: Shop) -> None:
     colleague.hangup()
     shop.client.do("transfer", call["call_id"], ext="1002", legs="aleg")
     table.expect({"colleague": ["mobile"], "mobile": ["colleague"]})
+
+
+def test_a_call_to_nobody_is_the_tenant_s(shop: Shop) -> None:
+    """No phone is there, so only the dialplan can say whose call it is."""
+    mobile = shop.carrier(1)
+    shop.start(mobile=mobile)
+    mobile.dial(NUMBER)
+    call = shop.client.only_call()
+    assert (call["context"], call["direction"], call["source"]) == (DOMAIN, "inbound", MOBILE)
+    mobile.wait_idle(deadline=15)
 
 
 def test_asterisk_registers_at_the_carrier(shop: Shop) -> None:

@@ -26,9 +26,11 @@ RINGING_TONE = 425
 """Hz, indications.conf."""
 
 
-def pair(stage: Stage, agent: float | None = None, mobile: float | None = None, **how: int) -> tuple[Phone, Phone]:
+def pair(
+    stage: Stage, agent: float | None = None, mobile: float | None = None, refuse: int | None = None
+) -> tuple[Phone, Phone]:
     """Extension 101 and the mobile, each with the seconds after which it answers."""
-    phones = extension(stage, "101", 1, answer=agent), stage.mobile(2, answer=mobile, **how)
+    phones = extension(stage, "101", 1, answer=agent), stage.mobile(2, answer=mobile, refuse=refuse)
     stage.start(agent=phones[0], mobile=phones[1])
     return phones
 

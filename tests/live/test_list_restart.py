@@ -41,8 +41,9 @@ def test_calls_up_parked_and_being_rung_are_listed_as_before(stage: Stage) -> No
     parties["101"].wait_ringing()
     stage.acme.wait_row(waiting, lambda row: row["state"] == "CS_EXECUTE" and row["ip"] != "")
     stage.acme.do("park", waiting, legs="aleg")
-    for call_id, state in ((talking, "CS_EXECUTE"), (waiting, "CS_PARK"), (ringing, "CS_CONSUME_MEDIA")):
-        stage.acme.wait_row(call_id, lambda row, state=state: row["state"] == state and row["ip"] != "")
+    states = {talking: "CS_EXECUTE", waiting: "CS_PARK", ringing: "CS_CONSUME_MEDIA"}
+    for call_id in states:
+        stage.acme.wait_row(call_id, lambda row: row["state"] == states[row["call_id"]] and row["ip"] != "")
     before = stage.acme.calls()
     assert len(before) == 3
 
@@ -71,9 +72,7 @@ def test_calls_up_parked_and_being_rung_are_listed_as_before(stage: Stage) -> No
 
 def test_calls_begun_and_ended_without_the_service(stage: Stage) -> None:
     """It finds the one that began meanwhile, and no ghost of the one that ended."""
-    scene = call_apart(
-        stage, INBOUND, other=extension(stage, "103", 3), target=extension(stage, TARGET, 4, answer=0.0)
-    )
+    scene = call_apart(stage, INBOUND, other=extension(stage, "103", 3), target=extension(stage, TARGET, 4, answer=0.0))
     stage.service.kill()
     scene.agent.hangup()
     scene.far.wait_idle()

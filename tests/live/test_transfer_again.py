@@ -67,9 +67,7 @@ def test_sides_may_be_moved_in_turn(stage: Stage, legs: str) -> None:
 
 def test_a_second_transfer_while_the_first_target_rings(stage: Stage) -> None:
     """The caller who hears ringing is taken away from it; the first target stops ringing."""
-    scene = call_apart(
-        stage, INBOUND, first=extension(stage, TARGET, 3), second=extension(stage, "103", 4, answer=0.0)
-    )
+    scene = call_apart(stage, INBOUND, first=extension(stage, TARGET, 3), second=extension(stage, "103", 4, answer=0.0))
     before = full_row(scene)
     scene.acme.do("transfer", scene.call_id, ext=TARGET, legs="aleg")
     scene.parties["first"].wait_ringing()
@@ -82,9 +80,7 @@ def test_a_second_transfer_while_the_first_target_rings(stage: Stage) -> None:
 
 def test_the_customer_is_bleg_and_the_first_target_still_rings(stage: Stage) -> None:
     """Click-to-call: legs=bleg to a phone that only rings, then legs=bleg to another one."""
-    scene = call_apart(
-        stage, CLICK, first=extension(stage, TARGET, 3), second=extension(stage, "103", 4, answer=0.0)
-    )
+    scene = call_apart(stage, CLICK, first=extension(stage, TARGET, 3), second=extension(stage, "103", 4, answer=0.0))
     before = full_row(scene)
     scene.acme.do("transfer", scene.call_id, ext=TARGET, legs="bleg")
     scene.parties["first"].wait_ringing()

@@ -20,9 +20,7 @@ from tests.instruments.stage import Stage
 
 @pytest.mark.parametrize("legs", SIDES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_named_leg_goes_to_the_extension_and_the_other_is_let_go(
-    stage: Stage, kind: str, legs: str
-) -> None:
+def test_the_named_leg_goes_to_the_extension_and_the_other_is_let_go(stage: Stage, kind: str, legs: str) -> None:
     """The kept side talks to the target, which took the released one's side; the call is the same call."""
     scene = call_apart(stage, kind, target=extension(stage, TARGET, 3))
     before = full_row(scene)
