@@ -22,9 +22,7 @@ def _not_ours(domain: str) -> str:
 
 
 # What is put into dial strings and dialplan names.
-Domain = Annotated[
-    str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{1,62}$"), AfterValidator(_not_ours)
-]
+Domain = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{1,62}$"), AfterValidator(_not_ours)]
 Hotline = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{2,32}$")]
 Trunk = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,62}$")]
 TokenHash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

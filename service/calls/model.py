@@ -6,10 +6,24 @@ from enum import StrEnum
 from service.calls.record import CallRecord, Direction, LegRecord, Side
 
 # Channels that Asterisk makes for its own purposes; a party to a call is never one of them.
-INTERNAL = frozenset((
-    "Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec", "Surrogate", "Bridge", "Message", "UnicastRTP",
-    "MulticastRTP", "AudioSocket", "WebSocket", "Async",
-))
+INTERNAL = frozenset(
+    (
+        "Local",
+        "Snoop",
+        "Announcer",
+        "Recorder",
+        "CBAnn",
+        "CBRec",
+        "Surrogate",
+        "Bridge",
+        "Message",
+        "UnicastRTP",
+        "MulticastRTP",
+        "AudioSocket",
+        "WebSocket",
+        "Async",
+    )
+)
 # What `app_name` says of a leg that somebody else's Dial(), Queue() or originate holds.
 HELD_BY_ANOTHER = frozenset(("", "AppDial", "AppDial2", "AppQueue"))
 # The states of a channel that Asterisk calls and that has not answered; one that calls Asterisk is in Ring.

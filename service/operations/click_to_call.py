@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from service import dialplan, ids
 from service.calls.record import CallRecord, Direction, Side
-from service.errors import ExtensionUnknown, HotlineUnknown, Unavailable
+from service.errors import ExtensionUnknown, HotlineUnknown
 from service.switchboard import Switchboard, asked
 from service.tenants import Tenant
 
@@ -53,10 +53,14 @@ async def click_to_call(board: Switchboard, tenant: Tenant, click: Click) -> str
         call_id, tenant.domain, direction, int(time.time()), source=click.extension, destination=click.number
     )
     caller_id, trunk = (click.extension, "") if inside else (click.hotline, hotline.trunk)
-    await _originate(board, record, {
-        **dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG),
-        **dialplan.dial(tenant.domain, caller_id, trunk, record),
-    })
+    await _originate(
+        board,
+        record,
+        {
+            **dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG),
+            **dialplan.dial(tenant.domain, caller_id, trunk, record),
+        },
+    )
     return call_id
 
 
@@ -70,8 +74,6 @@ async def _is_extension(board: Switchboard, tenant: Tenant, number: str) -> bool
 
 async def _originate(board: Switchboard, record: CallRecord, variables: dialplan.Variables) -> None:
     target = {"context": dialplan.DIAL_CONTEXT, "extension": record.destination, "priority": "1"}
-    await asked(
-        board.ari.channels_originate(record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS)
-    )
+    await asked(board.ari.channels_originate(record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS))
     picture = board.live.picture
     await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)

@@ -240,3 +240,10 @@ def test_welcome(secrets: Secrets) -> None:
     text = welcome(secrets, {"PATCHBAY_PORT": "9080", "PATCHBAY_SIP_PORT": "9060"})
     for word in ("http://127.0.0.1:9080", "127.0.0.1:9060", *secrets.tokens.values(), *secrets.phones.values()):
         assert word in text
+
+
+def test_the_example_is_short() -> None:
+    """The README's harness example, which .ci/compose runs as printed: one script of under 30 lines."""
+    scripts = re.findall(r"^```sh\n(#!/bin/bash\n.*?)^```$", (PROJECT / "README.md").read_text(), re.M | re.S)
+    assert len(scripts) == 1
+    assert len(scripts[0].splitlines()) < 30

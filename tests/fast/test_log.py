@@ -65,9 +65,7 @@ def test_binds_nest(configured: Callable[..., Printed]) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("level", "count"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
-)
+@pytest.mark.parametrize(("level", "count"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
 def test_level(configured: Callable[..., Printed], level: str, count: int) -> None:
     """Less is not told."""
     printed = configured(level)

@@ -151,7 +151,8 @@ def test_slots_do_not_overlap() -> None:
         rtp = range(ports.rtp_start, ports.rtp_end + 1)
         assert ports.http in sip
         assert ports.rtp_start % 2 == 0
-        assert taken.isdisjoint(sip) and taken.isdisjoint(rtp)
+        assert taken.isdisjoint(sip)
+        assert taken.isdisjoint(rtp)
         taken.update(sip, rtp)
     assert max(taken) < 32768
 

@@ -58,7 +58,7 @@ class Scene:
         return self.acme.row(self.call_id)
 
     def hears(self, expected: Mapping[str, str]) -> None:
-        """Waits for the whole audibility table: listener -> who it hears, names apart by spaces; unnamed hear nobody."""
+        """Waits for the whole audibility table: listener -> who it hears, apart by spaces; unnamed hear nobody."""
         Table(self.parties).expect({listener: voices.split() for listener, voices in expected.items()})
 
     def talking(self, **more: str) -> None:
