@@ -12,6 +12,9 @@ PARK_CONTEXT = "patchbay-park"
 PARK_BRIDGE_PREFIX = PARK_BRIDGE
 RECEIPT = "PatchbayRedirect"
 
+# Unasked, a Local channel takes 192 kHz. The phone behind it would have that rate one way and its own the other, and
+# a leg that mixes rates loses what is whispered to it when one Snoop on it takes the place of another.
+FORMAT = "slin"
 RING_SECONDS = 65  # a little more than the Dial() in patchbay-ring, which is to end first
 
 Variables = Mapping[str, str]

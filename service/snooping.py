@@ -27,7 +27,6 @@ ENTER_SECONDS = 2.0  # a Snoop enters the application in about 2 ms
 TAKEN_RETRIES = 10  # the id of a Snoop that was just hung up is free some milliseconds later
 TAKEN_RETRY_SECONDS = 0.05
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
-FORMAT = "slin"  # unasked, a Local channel takes 192 kHz, and every packet is resampled four times
 FORGOTTEN_SECONDS = 0.1  # five packets
 GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 
@@ -54,7 +53,7 @@ class Snooping:
                 self.ari.channels_originate(
                     ids.phone_id(key),
                     dialplan.RING,
-                    {"app": self.board.live.app, "formats": FORMAT},
+                    {"app": self.board.live.app, "formats": dialplan.FORMAT},
                     dialplan.ring(extension, call.domain, show=leg.extension or leg.number, side=None),
                     dialplan.RING_SECONDS,
                 )
@@ -76,9 +75,9 @@ class Snooping:
     async def renew(self, supervision: Supervision) -> None:
         """Takes the Snoops off their leg and puts the one in force on it anew. Raises CallNotAnswered, Unavailable.
 
-        Asterisk 22.10 as Debian packs it takes the packets of a leg's new partner for late ones when their sequence
-        numbers are lower than the old one's were: it lets them pass unspied and unwhispered, until the leg has been
-        without any Snoop for a packet.
+        Seen on Debian's Asterisk 22.10.1: when the RTP sequence numbers of a leg's new partner begin below the old one's
+        last, that leg's Snoops miss what the partner says and whisper nothing, until the leg has been without any Snoop
+        for a packet.
         """
         live, heard = self.board.live, supervision.heard
         old = [snoop.id for snoop in supervision.snoops]

@@ -23,6 +23,7 @@ from service.waiting import user_event
 
 # Digits, or a name of two characters and more: the one-letter extensions of a dialplan are nobody's phone.
 EXTENSION = re.compile(r"[0-9]{1,32}|[0-9A-Za-z][0-9A-Za-z_.-]{1,63}")
+SETTLED_SECONDS = 1.0  # between an answer and the bridge, or from one bridge to the next, lie some milliseconds
 RECEIPT_SECONDS = 3.0  # a redirect takes some 5 ms
 
 T = TypeVar("T")
@@ -56,6 +57,15 @@ class Switchboard:
         if call is None:
             raise CallNotFound(reference)
         return call
+
+    async def settled_call(self, tenant: Tenant, reference: str) -> Call:
+        """The same call once its answered legs have arrived where they are to be; a moment after the answer they have."""
+
+        def settled() -> bool:
+            return all(leg.movable or not leg.up for leg in self.call(tenant, reference).legs)
+
+        await self.live.until(settled, SETTLED_SECONDS)
+        return self.call(tenant, reference)
 
     async def is_online(self, tenant: Tenant, extension: str) -> bool:
         """Whether a phone is registered for it. Raises ExtensionUnknown when the tenant has no such extension."""

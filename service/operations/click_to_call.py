@@ -73,7 +73,12 @@ async def _is_extension(board: Switchboard, tenant: Tenant, number: str) -> bool
 
 
 async def _originate(board: Switchboard, record: CallRecord, variables: dialplan.Variables) -> None:
-    target = {"context": dialplan.DIAL_CONTEXT, "extension": record.destination, "priority": "1"}
+    target = {
+        "context": dialplan.DIAL_CONTEXT,
+        "extension": record.destination,
+        "priority": "1",
+        "formats": dialplan.FORMAT,
+    }
     await asked(board.ari.channels_originate(record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS))
     picture = board.live.picture
     await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)

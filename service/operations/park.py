@@ -14,7 +14,7 @@ async def park(board: Switchboard, tenant: Tenant, reference: str, cut: Side, se
     Returns once Asterisk has taken it over. Raises Unavailable, CallNotFound, CallNotAnswered, in this order.
     """
     board.require_ready()
-    call = board.call(tenant, reference)
+    call = await board.settled_call(tenant, reference)
     waiting = _waiting(call, cut)
     cut_leg = call.leg(cut)
     peer = call.source if cut is Side.ALEG else call.destination

@@ -19,7 +19,7 @@ async def transfer(board: Switchboard, tenant: Tenant, reference: str, extension
     board.require_ready()
     board.call(tenant, reference)
     await board.require_online(tenant, extension)
-    call = board.call(tenant, reference)
+    call = await board.settled_call(tenant, reference)
     moved = _moved(call, side)
     released = call.leg(moved.side.other)
     pause = SAME_PHONE_PAUSE_SECONDS if released and released.extension == extension else 0.0

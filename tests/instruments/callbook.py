@@ -121,9 +121,7 @@ class CallBook:
     def call(self, call_id: str | None, *states: State) -> Call:
         """That call, or the newest in one of `states` (none named: in any); PhoneError when there is none."""
         fitting = [
-            call
-            for call in self.calls
-            if (call_id in (None, call.call_id)) and (not states or call.state in states)
+            call for call in self.calls if (call_id in (None, call.call_id)) and (not states or call.state in states)
         ]
         if not fitting:
             which = f"call {call_id}" if call_id else "call"

@@ -10,9 +10,7 @@ PAUSE = 0.01
 """Seconds between two looks: short against a phone's 20 ms packet, long enough not to eat a core."""
 
 
-def eventually(
-    check: Callable[[], T], *, deadline: float = 5.0, message: str = "", pause: float = PAUSE
-) -> T:
+def eventually(check: Callable[[], T], *, deadline: float = 5.0, message: str = "", pause: float = PAUSE) -> T:
     """Return the first truthy value of `check`; after `deadline` seconds AssertionError with the last one."""
     end = time.monotonic() + deadline
     while not (value := check()):

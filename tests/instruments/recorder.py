@@ -23,11 +23,28 @@ APP = "recorder"
 QUIET_SECONDS = 0.2  # without an event; what Asterisk and phones do on their own follows within milliseconds
 DEADLINE = 10.0
 
-UNREAD = frozenset((
-    "accountcode", "app_data", "application", "asterisk_id", "cause_txt", "channel_ids", "connected", "creator",
-    "dialstring", "forward", "forwarded", "language", "priority", "protocol_id", "soft", "timestamp",
-    "video_mode", "video_source_id",
-))
+UNREAD = frozenset(
+    (
+        "accountcode",
+        "app_data",
+        "application",
+        "asterisk_id",
+        "cause_txt",
+        "channel_ids",
+        "connected",
+        "creator",
+        "dialstring",
+        "forward",
+        "forwarded",
+        "language",
+        "priority",
+        "protocol_id",
+        "soft",
+        "timestamp",
+        "video_mode",
+        "video_source_id",
+    )
+)
 
 Json = Any  # as Asterisk sends it
 

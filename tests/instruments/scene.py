@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client, Row
 from tests.instruments.phone import Phone
+from tests.instruments.polling import eventually
 from tests.instruments.stage import MOBILE, Stage
 
 CLICK, INBOUND, LOCAL, OUTBOUND = "click-to-call", "inbound", "local", "outbound by phone"
@@ -78,6 +79,7 @@ def call_up(stage: Stage, kind: str, **more: Phone) -> Scene:
     scene.call_id = _dial(scene)
     for phone in (scene.agent, scene.far):
         phone.wait_established()
+    eventually(stage.settled, message="the call is not up")
     scene.acme.wait_row(scene.call_id, lambda row: row["state"] == "CS_EXECUTE")
     return scene
 

@@ -104,6 +104,11 @@ class Stage:
         lines = self.pbx.cli("core show channels concise").splitlines()
         return [line.partition("!")[0] for line in lines if "!" in line]
 
+    def settled(self) -> bool:
+        """Whether every channel is up and no Local channel stands between two phones, as Asterisk's console says."""
+        rows = [line.split("!") for line in self.pbx.cli("core show channels concise").splitlines() if "!" in line]
+        return all(row[4] == "Up" and not row[0].startswith("Local/") for row in rows)
+
     def bridges(self) -> list[str]:
         """Ids of all bridges, as Asterisk's console lists them."""
         lines = self.pbx.cli("bridge show all").splitlines()
