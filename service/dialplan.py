@@ -13,8 +13,9 @@ PARK_BRIDGE_PREFIX = PARK_BRIDGE
 RECEIPT = "PatchbayRedirect"
 
 # Unasked, a Local channel takes 192 kHz. The phone behind it would have that rate one way and its own the other, and
-# a leg that mixes rates loses what is whispered to it when one Snoop on it takes the place of another.
-FORMAT = "slin"
+# a leg that mixes rates loses what is whispered to it when one Snoop on it takes the place of another. Signed linear
+# would mend that and silence the music of a park. Both seen on Asterisk 22.10.1.
+FORMATS = "alaw,ulaw"
 RING_SECONDS = 65  # a little more than the Dial() in patchbay-ring, which is to end first
 
 Variables = Mapping[str, str]

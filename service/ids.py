@@ -1,7 +1,7 @@
 """Names the service gives to what it makes on Asterisk, and the ids of calls.
 
 Asterisk compares channel ids by prefix and without case, so every id here is lower-case and no id is the beginning of
-another. Whatever starts with `OURS` was made by some replica of this service and is never a call.
+another. Whatever `is_ours` was made by some replica of this service and is never a call.
 """
 
 import re
@@ -12,6 +12,7 @@ OURS = "patchbay-"
 NAMESPACE = UUID("6f0c1f0e-6f0b-5c53-9b0c-6d1f2b9d8a11")
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_OURS = re.compile(rf"{OURS}[0-9a-f]{{32}}-[a-z]+(-[0-9a-f]{{8}})?")
 _SUPERVISION = re.compile(rf"{OURS}([0-9a-f]{{32}})-(bridge|phone|(listen|whisper|barge)-[0-9a-f]{{8}})")
 
 
@@ -53,6 +54,11 @@ def phone_id(key: str) -> str:
 def snoop_id(key: str, mode: str, leg: str) -> str:
     """The Snoop of a supervision on one leg: two replicas that want the same one choose the same id."""
     return f"{OURS}{key}-{mode}-{zlib.crc32(leg.encode()):08x}"
+
+
+def is_ours(name: str) -> bool:
+    """True for an id that this module makes; an Asterisk whose systemname begins like `OURS` makes none like it."""
+    return _OURS.fullmatch(name) is not None
 
 
 def supervision_key(name: str) -> str | None:

@@ -53,7 +53,7 @@ class Snooping:
                 self.ari.channels_originate(
                     ids.phone_id(key),
                     dialplan.RING,
-                    {"app": self.board.live.app, "formats": dialplan.FORMAT},
+                    {"app": self.board.live.app, "formats": dialplan.FORMATS},
                     dialplan.ring(extension, call.domain, show=leg.extension or leg.number, side=None),
                     dialplan.RING_SECONDS,
                 )
@@ -75,9 +75,9 @@ class Snooping:
     async def renew(self, supervision: Supervision) -> None:
         """Takes the Snoops off their leg and puts the one in force on it anew. Raises CallNotAnswered, Unavailable.
 
-        Seen on Debian's Asterisk 22.10.1: when the RTP sequence numbers of a leg's new partner begin below the old one's
-        last, that leg's Snoops miss what the partner says and whisper nothing, until the leg has been without any Snoop
-        for a packet.
+        Seen on Debian's Asterisk 22.10.1: when the RTP sequence numbers of a leg's new partner begin below the old
+        one's last, that leg's Snoops miss what the partner says and whisper nothing, until the leg has been without
+        any Snoop for a packet.
         """
         live, heard = self.board.live, supervision.heard
         old = [snoop.id for snoop in supervision.snoops]

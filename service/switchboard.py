@@ -59,7 +59,7 @@ class Switchboard:
         return call
 
     async def settled_call(self, tenant: Tenant, reference: str) -> Call:
-        """The same call once its answered legs have arrived where they are to be; a moment after the answer they have."""
+        """The same call once its answered legs have arrived in their bridge, which takes a moment after the answer."""
 
         def settled() -> bool:
             return all(leg.movable or not leg.up for leg in self.call(tenant, reference).legs)

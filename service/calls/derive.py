@@ -33,7 +33,7 @@ class Surroundings:
 
 def derive(linkedid: str, channels: Sequence[Channel], around: Surroundings) -> list[Call]:
     """The calls in one linkedid: one for each tenant that has a part in it, most often one, none for a stranger's."""
-    if linkedid.startswith(ids.OURS):
+    if ids.is_ours(linkedid):
         return []
     ordered = sorted(channels, key=lambda channel: channel.age_key)
     legs = [channel for channel in ordered if not channel.internal]

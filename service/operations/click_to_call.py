@@ -77,7 +77,7 @@ async def _originate(board: Switchboard, record: CallRecord, variables: dialplan
         "context": dialplan.DIAL_CONTEXT,
         "extension": record.destination,
         "priority": "1",
-        "formats": dialplan.FORMAT,
+        "formats": dialplan.FORMATS,
     }
     await asked(board.ari.channels_originate(record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS))
     picture = board.live.picture

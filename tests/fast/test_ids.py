@@ -79,3 +79,11 @@ def test_a_strangers_bridge_is_no_supervision() -> None:
     """Whatever it is called."""
     for name in ("", "patchbay", "patchbay/a/b/c", "patchbay/a/b/c/d/e/f/g", "other/a/b/c/d"):
         assert Target.parse(name) is None
+
+
+def test_only_what_this_module_makes_is_ours() -> None:
+    """An Asterisk may be named as it likes; its own ids are calls."""
+    key = ids.new_key()
+    made = (ids.redirect_id(key), ids.bridge_id(key), ids.phone_id(key), ids.snoop_id(key, "listen", "pbx-1.2"))
+    assert all(map(ids.is_ours, made))
+    assert not any(map(ids.is_ours, ("patchbay-1795386491.92", "patchbay-", "pbx-1.2", ids.new_call_id())))

@@ -105,9 +105,9 @@ class Stage:
         return [line.partition("!")[0] for line in lines if "!" in line]
 
     def settled(self) -> bool:
-        """Whether every channel is up and no Local channel stands between two phones, as Asterisk's console says."""
+        """Whether every channel is up and the Local channel of a click-to-call has gone, as Asterisk's console says."""
         rows = [line.split("!") for line in self.pbx.cli("core show channels concise").splitlines() if "!" in line]
-        return all(row[4] == "Up" and not row[0].startswith("Local/") for row in rows)
+        return all(row[4] == "Up" and not row[0].startswith("Local/ring@") for row in rows)
 
     def bridges(self) -> list[str]:
         """Ids of all bridges, as Asterisk's console lists them."""
