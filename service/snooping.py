@@ -15,7 +15,7 @@ from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Snoop, Supervision, Target
 from service.errors import CallNotAnswered, Unavailable
 from service.switchboard import Switchboard, asked
-from service.waiting import in_stasis
+from service.waiting import in_stasis, made
 
 # What the supervisor hears of the leg, and who hears the supervisor: nobody, the leg's phone, it and who it talks to.
 DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
@@ -28,6 +28,7 @@ TAKEN_RETRIES = 10  # the id of a Snoop that was just hung up is free some milli
 TAKEN_RETRY_SECONDS = 0.05
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
 FORGOTTEN_SECONDS = 0.1  # five packets
+VISIBLE_SECONDS = 1.0  # Asterisk announces a channel before it answers the request; this bounds a lost event
 GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 
 
@@ -49,16 +50,17 @@ class Snooping:
             undo.push_async_callback(self.clear, key)
             await asked(self.ari.bridges_create(ids.bridge_id(key), target.render()))
             await self.spy(key, leg.id, mode)
-            await asked(
-                self.ari.channels_originate(
-                    ids.phone_id(key),
-                    dialplan.RING,
-                    {"app": self.board.live.app, "formats": dialplan.FORMATS},
-                    dialplan.ring(extension, call.domain, show=leg.extension or leg.number, side=None),
-                    dialplan.RING_SECONDS,
-                )
-            )
+            await self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number)
             undo.pop_all()
+
+    async def _ring(self, phone: str, domain: str, extension: str, show: str) -> None:
+        """Rings the supervisor; returns when the picture has the phone, so that the next request finds it there."""
+        variables = dialplan.ring(extension, domain, show=show, side=None)
+        target = {"app": self.board.live.app, "formats": dialplan.FORMATS}
+        with self.board.live.expect(made(phone)) as seen:
+            await asked(self.ari.channels_originate(phone, dialplan.RING, target, variables, dialplan.RING_SECONDS))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(seen, VISIBLE_SECONDS)
 
     async def switch(self, supervision: Supervision, leg: str, mode: Mode) -> None:
         """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable."""

@@ -45,6 +45,16 @@ def in_stasis(channel_id: str) -> Match:
     return match
 
 
+def made(channel_id: str) -> Match:
+    """Answers when the channel is announced."""
+
+    def match(event: Event) -> str | None:
+        mine = event.type == "ChannelCreated" and event.channel is not None and event.channel.id == channel_id
+        return channel_id if mine else None
+
+    return match
+
+
 def user_event(name: str, field: str, value: str, answer: str) -> Match:
     """Answers with the field `answer` of the user event `name` whose `field` has this value."""
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 from typing import Any
 
@@ -406,3 +407,20 @@ def test_json_is_utf_8(exchange: Exchange) -> None:
     """Not escaped, as the pages show it."""
     answer = exchange.service.post(f"/v1/call/{exchange.talking().call_id}/listen", '{"ext":" 103 "}')
     assert json.loads(answer.body.decode("utf-8"))["ext"] == "103"
+
+
+def test_the_request_s_own_id_is_taken_over(service: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    """Returned and logged."""
+    with caplog.at_level(logging.INFO, logger="patchbay"):
+        answer = service.ask("GET", "/v1/call", [token_of(ACME)], request_id="crm-42.a_B")
+        assert answer.headers["x-request-id"] == "crm-42.a_B"
+        assert request_line(caplog)
+
+
+@pytest.mark.parametrize("unfit", ["", "a b", "x" * 65, "a;b", "\u00e9"])
+def test_an_id_that_is_not_fit_for_the_log_is_replaced(service: Serving, unfit: str) -> None:
+    """By one of ours, another for every request; on refusals too."""
+    answers = [service.ask("GET", path, request_id=unfit) for path in ("/v1/call", "/nowhere")]
+    made = {answer.headers["x-request-id"] for answer in answers}
+    assert len(made) == 2
+    assert all(re.fullmatch("[0-9a-f]{12}", one) for one in made)
