@@ -131,8 +131,7 @@ def test_a_mobile_that_does_not_take_it_releases_the_extension(stage: Stage, ref
     """Busy, or not to be reached."""
     agent, mobile = pair(stage, agent=0.0, refuse=refuse)
     call_id = stage.acme.click("101", MOBILE)
-    agent.wait_established()
-    agent.wait_idle()
+    eventually(lambda: agent.ended and not agent.calls, message="the agent was not rung and let go")
     stage.acme.wait_gone(call_id)
     assert not mobile.calls
 
