@@ -116,6 +116,7 @@ def test_call_not_answered_while_parked(stage: Stage, kind: str) -> None:
     stage.nothing_of_ours()
 
 
+@pytest.mark.owns
 @pytest.mark.parametrize("kind", [CLICK, INBOUND])
 def test_an_extension_that_the_dialplan_does_not_have(workshop: Stage, kind: str) -> None:
     """The PBX refuses after all checks: 503, and the leg stays where it is."""
@@ -129,6 +130,7 @@ def test_an_extension_that_the_dialplan_does_not_have(workshop: Stage, kind: str
     workshop.strike()
 
 
+@pytest.mark.owns
 def test_a_service_that_does_not_reach_the_pbx(stage: Stage, tmp_path: Path) -> None:
     """503 to everything, in each style; the call neither notices nor needs it."""
     scene = call_up(stage, CLICK, free=stage.phone(FREE, 3))

@@ -199,6 +199,7 @@ def across(town: Stage) -> Iterator[Across]:
     town.strike()
 
 
+@pytest.mark.owns
 def test_a_call_between_tenants_is_each_ones_own(town: Stage, across: Across) -> None:
     """Two calls, two ids, a row each, with the other as the outside party."""
     (mine,), (theirs,) = town.acme.calls(), town.globex.calls()
@@ -219,6 +220,7 @@ def test_a_call_between_tenants_is_each_ones_own(town: Stage, across: Across) ->
     }
 
 
+@pytest.mark.owns
 def test_neither_can_name_the_others_half(town: Stage, across: Across) -> None:
     """Nor what lies between: only the legs of one's own half."""
     witness = Witness(town)
@@ -239,6 +241,7 @@ def test_neither_can_name_the_others_half(town: Stage, across: Across) -> None:
     assert witness.still() == before
 
 
+@pytest.mark.owns
 @pytest.mark.parametrize("side", ["acme", "globex"])
 def test_supervision_spies_on_ones_own_extension_only(town: Stage, across: Across, side: str) -> None:
     """The Snoop sits on the own tenant's phone; a whisper is heard there and nowhere else."""
@@ -261,6 +264,7 @@ def test_supervision_spies_on_ones_own_extension_only(town: Stage, across: Acros
     assert [row["call_id"] for row in town.globex.calls()] == [across.globex_call]
 
 
+@pytest.mark.owns
 def test_moving_ones_own_half_leaves_the_others_call_alone(town: Stage, across: Across) -> None:
     """Globex transfers its caller to 103: acme's call goes on, with the same id, to whoever answers there."""
     town.globex.do("transfer", across.globex_call, ext="103", legs="aleg")
