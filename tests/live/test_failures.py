@@ -88,7 +88,9 @@ def test_call_not_answered_while_the_far_side_rings(stage: Stage) -> None:
     stage.start(**parties)
     parties["agent"].dial("0909123456")
     parties["far"].wait_ringing()
+    parties["agent"].wait_alerting()
     scene = Scene(stage, "outbound by phone", stage.acme.only_call()["call_id"], parties)
+    scene.acme.wait_row(scene.call_id, lambda row: row["ip"] != "")
     before = state_of(scene)
     attempts = [("transfer", good("transfer")), ("park", b'{"legs":"aleg"}'), ("park", b'{"legs":"bleg"}')]
     for verb, body in (*attempts, *((verb, good(verb)) for verb in SUPERVISION)):
