@@ -97,24 +97,41 @@ def envelope(instance_id: str, status_code: int, payload: Mapping[str, str]) -> 
     }
 
 
+def api_problem(instance_id: str, error: ApiError, status: int) -> dict[str, object]:
+    """The body of a failure of /api."""
+    message = MESSAGES.get(error) or PHRASES[status]
+    return envelope(instance_id, FAILURE, {"status": "fail", "error": str(error), "message": message})
+
+
 def api_failure(instance_id: str, error: ApiError, status: int = 200, headers: Headers | None = None) -> Response:
     """A failure of /api in its envelope."""
-    message = MESSAGES.get(error) or PHRASES[status]
-    payload = {"status": "fail", "error": str(error), "message": message}
-    return JSONResponse(envelope(instance_id, FAILURE, payload), status, headers)
+    return JSONResponse(api_problem(instance_id, error, status), status, headers)
+
+
+def v1_problem(error: V1Error, *, bare: bool) -> dict[str, str]:
+    """The body of a failure of /v1; `bare`: without the code, as park fails."""
+    return {"status": "fail"} if bare else {"status": "fail", "error": str(error)}
+
+
+def v1_status(error: V1Error, *, always_200: bool) -> int:
+    """Its HTTP status; `always_200`: 400 and 404 become 200, for clients that read bodies."""
+    status = V1_STATUS[error]
+    return HTTPStatus.OK if always_200 and status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) else status
 
 
 def v1_failure(error: V1Error, *, bare: bool, always_200: bool) -> Response:
-    """`bare`: without the code, as park fails. `always_200`: 400 and 404 become 200, for clients that read bodies."""
-    status = V1_STATUS[error]
-    if always_200 and status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
-        status = HTTPStatus.OK
-    return JSONResponse({"status": "fail"} if bare else {"status": "fail", "error": str(error)}, status)
+    """A failure of /v1."""
+    return JSONResponse(v1_problem(error, bare=bare), v1_status(error, always_200=always_200))
+
+
+def under_api(path: str) -> bool:
+    """Whether a path is answered in the envelope."""
+    return path == API_PREFIX or path.startswith(API_PREFIX + "/")
 
 
 def http_failure(path: str, instance_id: str, status: int, headers: Headers | None = None) -> Response:
     """What is wrong with the request as such, in the style of the path it came to."""
-    if path == API_PREFIX or path.startswith(API_PREFIX + "/"):
+    if under_api(path):
         error = ApiError.UNAUTHORIZED if status == HTTPStatus.UNAUTHORIZED else ApiError.UNKNOWN
         return api_failure(instance_id, error, status, headers)
     return JSONResponse({"error": PHRASES[status]}, status, headers)

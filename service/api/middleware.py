@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.answers import API_PREFIX, PHRASES, http_failure
+from service.api.answers import PHRASES, http_failure, under_api
 from service.api.table import Entry, Handler
 from service.ids import new_key
 from service.log import bind, logger, rebind, safe
@@ -181,8 +181,7 @@ class Authentication:
             return await self.app(scope, receive, send)
         path: str = scope["path"]
         tenant = self._tenant(Headers(scope=scope))
-        under_api = path == API_PREFIX or path.startswith(API_PREFIX + "/")
-        if tenant is None or not (tenant.enabled or under_api):
+        if tenant is None or not (tenant.enabled or under_api(path)):
             answer = http_failure(path, self.instance_id, 401, {"WWW-Authenticate": "Bearer"})
             return await answer(scope, receive, send)
         rebind(tenant=tenant.domain)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 
 from service.api.answers import (
-    FAILURE,
-    MESSAGES,
     PHRASES,
     SUCCESS,
-    V1_STATUS,
     ApiError,
     V1Error,
+    api_problem,
     envelope,
+    v1_problem,
+    v1_status,
 )
 from service.api.shapes import ApiFailure, BareFailure, Failure, HttpError
 from service.api.table import Answer
@@ -39,21 +39,16 @@ def clicked(instance_id: str) -> dict[str, object]:
 
 def api_failures(instance_id: str, status: int, errors: Iterable[ApiError]) -> Answer:
     """These errors of /api, all with one HTTP status."""
-    return Answer(status, ApiFailure, {str(error): _api(instance_id, status, error) for error in errors})
-
-
-def _api(instance_id: str, status: int, error: ApiError) -> dict[str, object]:
-    message = MESSAGES.get(error) or PHRASES[status]
-    return envelope(instance_id, FAILURE, {"status": "fail", "error": str(error), "message": message})
+    return Answer(status, ApiFailure, {str(error): api_problem(instance_id, error, status) for error in errors})
 
 
 def v1_failures(errors: Iterable[V1Error], *, bare: bool, always_200: bool) -> list[Answer]:
     """These errors of /v1, each with the HTTP status it is answered with; `bare` ones look all the same."""
     return [
         Answer(
-            200 if always_200 and V1_STATUS[error] in (400, 404) else V1_STATUS[error],
+            v1_status(error, always_200=always_200),
             BareFailure if bare else Failure,
-            {str(error): {"status": "fail"} if bare else {"status": "fail", "error": str(error)}},
+            {str(error): v1_problem(error, bare=bare)},
         )
         for error in errors
     ]
