@@ -10,7 +10,8 @@ from service import __version__, log
 from service.app import create_app
 from service.check import command as check
 from service.settings import LogFormat, Settings, SettingsError, load
-from service.tenants import TenantBook, TenantsError, hash_token, new_token
+from service.tenants import TenantBook, TenantsError
+from service.tokens import hash_token, new_token
 
 KEEP_ALIVE_SECONDS = 80  # clients' pools keep idle connections up to 75 s; closing sooner races their next request
 SHUTDOWN_SECONDS = 2

@@ -1,18 +1,16 @@
 """Tenants: whose token is whose, and which hotlines each has. Read from a TOML file, at start and on SIGHUP."""
 
-import hashlib
-import secrets
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from service.ids import OURS
-
-PREFIX = "sha256:"
+from service.tokens import Token, hash_token
 
 
 def _not_ours(domain: str) -> str:
@@ -25,7 +23,6 @@ def _not_ours(domain: str) -> str:
 Domain = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{1,62}$"), AfterValidator(_not_ours)]
 Hotline = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{2,32}$")]
 Trunk = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,62}$")]
-TokenHash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class TenantsError(Exception):
@@ -47,7 +44,7 @@ class Tenant(_Entry):
 
     domain: Domain
     enabled: bool = True
-    tokens: tuple[TokenHash, ...] = ()
+    tokens: tuple[Token, ...] = ()
     hotlines: Mapping[Hotline, HotlineEntry] = Field(default_factory=dict)
 
 
@@ -55,15 +52,23 @@ class _File(_Entry):
     tenant: tuple[Tenant, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token that was found stands for."""
+
+    tenant: Tenant
+    token: Token
+
+
 class Tenants:
-    """All tenants, found by token or by domain."""
+    """All tenants, found by token."""
 
     def __init__(self, tenants: tuple[Tenant, ...]) -> None:
         self.all = tenants
-        self._by_hash = {token: tenant for tenant in tenants for token in tenant.tokens}
+        self._by_hash = {token.hash: Grant(tenant, token) for tenant in tenants for token in tenant.tokens}
 
-    def by_token(self, token: str) -> Tenant | None:
-        """Whose token it is. Looked up by its hash, so no comparison tells how near a guess was."""
+    def by_token(self, token: str) -> Grant | None:
+        """Whose token it is. Looked up by its SHA-256, so the time it takes tells nothing of how near a guess was."""
         return self._by_hash.get(hash_token(token))
 
 
@@ -77,16 +82,6 @@ class TenantBook:
     def reload(self) -> None:
         """Reads the file again. Raises TenantsError, and then the tenants stay as they were."""
         self.current = load(self.path)
-
-
-def hash_token(token: str) -> str:
-    """A token as the tenants file holds it."""
-    return PREFIX + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def new_token() -> str:
-    """A token to hand out: 256 random bits."""
-    return secrets.token_urlsafe(32)
 
 
 def load(path: Path) -> Tenants:
@@ -115,18 +110,34 @@ def _check_unique(path: Path, tenants: tuple[Tenant, ...]) -> None:
             raise TenantsError(f"{path}: domain {domain} stands {times} times; keep one [[tenant]] of it")
     owners: dict[str, str] = {}
     for tenant in tenants:
+        _check_tokens(path, tenant)
         for token in tenant.tokens:
-            other = owners.setdefault(token, tenant.domain)
+            other = owners.setdefault(token.hash, tenant.domain)
             if other != tenant.domain:
                 raise TenantsError(
-                    f"{path}: tenants {other} and {tenant.domain} have a token in common ({token[:15]}…); "
+                    f"{path}: tenants {other} and {tenant.domain} have a token in common ({token.hash[:15]}…); "
                     "give each its own, as `python -m service token` makes them"
                 )
+
+
+def _check_tokens(path: Path, tenant: Tenant) -> None:
+    """What is logged under a token's name was done with that token, and its scopes are said in one place."""
+    tokens = set(tenant.tokens)
+    for digest, times in Counter(token.hash for token in tokens).items():
+        if times > 1:
+            raise TenantsError(f"{path}: tenant {tenant.domain} has token {digest[:15]}… in {times} ways; keep one")
+    for name, times in Counter(token.name for token in tokens).items():
+        if times > 1:
+            raise TenantsError(f"{path}: tenant {tenant.domain} has {times} tokens named {name}; name each differently")
 
 
 _REMEDIES = {
     "extra_forbidden": "no such key; remove it or mend its spelling",
     "missing": "is missing; add it",
+    "timezone_aware": "has no time zone; put Z or an offset behind it, such as 2027-01-31T00:00:00+07:00",
+    "datetime_type": "is no date and time; write it without quotes, such as 2027-01-31T00:00:00+07:00",
+    "too_short": "names none; remove it for all of them, or name those it may use",
+    "frozen_set_type": 'is no list; write it as ["read"]',
 }
 
 

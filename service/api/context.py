@@ -10,6 +10,7 @@ from service.operations.supervise import Supervising
 from service.settings import Settings
 from service.switchboard import Switchboard
 from service.tenants import Tenant
+from service.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,10 @@ def context(request: Request) -> Context:
 def tenant(request: Request) -> Tenant:
     """The tenant that the request's token names."""
     found: Tenant = request.state.tenant
+    return found
+
+
+def token(request: Request) -> Token:
+    """What is known of that token; never the token itself."""
+    found: Token = request.state.token
     return found

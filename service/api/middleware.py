@@ -18,7 +18,7 @@ from service.ids import new_key
 from service.log import bind, logger, rebind, safe
 from service.metrics import Metrics
 from service.settings import Settings
-from service.tenants import Tenant, TenantBook
+from service.tenants import Grant, TenantBook
 
 LOGGED_PATH_LENGTH = 200
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -180,15 +180,15 @@ class Authentication:
         if scope["type"] != "http" or scope["path"] in self.open_paths:
             return await self.app(scope, receive, send)
         path: str = scope["path"]
-        tenant = self._tenant(Headers(scope=scope))
-        if tenant is None or not (tenant.enabled or under_api(path)):
+        grant = self._grant(Headers(scope=scope))
+        if grant is None or not (grant.tenant.enabled or under_api(path)):
             answer = http_failure(path, self.instance_id, 401, {"WWW-Authenticate": "Bearer"})
             return await answer(scope, receive, send)
-        rebind(tenant=tenant.domain)
-        scope["state"]["tenant"] = tenant
+        rebind(tenant=grant.tenant.domain)
+        scope["state"]["tenant"], scope["state"]["token"] = grant.tenant, grant.token
         await self.app(scope, receive, send)
 
-    def _tenant(self, headers: Headers) -> Tenant | None:
+    def _grant(self, headers: Headers) -> Grant | None:
         given = headers.getlist("authorization")
         if len(given) != 1:
             return None

@@ -14,7 +14,8 @@ import pytest
 
 from service.__main__ import KEEP_ALIVE_SECONDS, config, main
 from service.settings import Settings
-from service.tenants import TenantBook, hash_token, load
+from service.tenants import TenantBook, load
+from service.tokens import hash_token
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
 

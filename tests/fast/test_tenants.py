@@ -1,13 +1,16 @@
 """The tenants file: what is right is found by token, what is wrong is told in one line with place and remedy."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from service.tenants import TenantBook, TenantsError, hash_token, load, new_token
+from service.tenants import Grant, TenantBook, TenantsError, load
+from service.tokens import Scope, Token, hash_token, new_token
 
 HASH = hash_token("a token")
 OTHER = hash_token("another")
+SPOKEN = hash_token("spoken")
 GOOD = f"""
 [[tenant]]
 domain = "acme.test"
@@ -23,6 +26,10 @@ tokens = ["{OTHER}"]
 """
 
 
+def token(digest: str, **more: object) -> Token:
+    return Token.model_validate({"hash": digest} | more)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "tenants.toml"
@@ -33,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_good_file(file: Path) -> None:
     """Both tenants, all they have, and the defaults of what is not said."""
     acme, globex = load(file).all
-    assert (acme.domain, acme.enabled, acme.tokens) == ("acme.test", True, (HASH,))
+    assert (acme.domain, acme.enabled, acme.tokens) == ("acme.test", True, (token(HASH),))
     assert {number: entry.trunk for number, entry in acme.hotlines.items()} == {
         "02873001234": "carrier",
         "+842873001235": "carrier_2.b-c",
@@ -44,8 +51,8 @@ def test_a_good_file(file: Path) -> None:
 def test_by_token(file: Path) -> None:
     """One token, one tenant; also of a disabled one, which is told apart later."""
     tenants = load(file)
-    assert tenants.by_token("a token") is tenants.all[0]
-    assert tenants.by_token("another") is tenants.all[1]
+    for given, of in (("a token", tenants.all[0]), ("another", tenants.all[1])):
+        assert tenants.by_token(given) == Grant(of, of.tokens[0])
     for stranger in ("", "A TOKEN", HASH, "a token ", "\udcff", "\0"):
         assert tenants.by_token(stranger) is None
 
@@ -59,6 +66,12 @@ def test_no_tenants_is_no_mistake(file: Path) -> None:
 def tenant(**more: str) -> str:
     lines = {"domain": '"acme.test"'} | more
     return "[[tenant]]\n" + "\n".join(f"{key} = {value}" for key, value in lines.items()) + "\n"
+
+
+def table(**more: str) -> str:
+    """A list of one token, as a table."""
+    lines = {"hash": f'"{HASH}"'} | more
+    return "[{ " + ", ".join(f"{key} = {value}" for key, value in lines.items()) + " }]"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,31 @@ def tenant(**more: str) -> str:
         (tenant(tokens='"sha256:0"'), "tenant[1].tokens", "mend it"),
         (tenant(tokens='["plain token"]'), "tenant[1].tokens[1]", "mend it"),
         (tenant(tokens=f'["{HASH}", "{HASH.upper()}"]'), "tenant[1].tokens[2]", "mend it"),
+        (tenant(tokens="[5]"), "tenant[1].tokens[1]: ", "mend it"),
+        (tenant(tokens='[{ name = "x" }]'), "tenant[1].tokens[1].hash", "is missing; add it"),
+        (tenant(tokens=table(scope='["read"]')), "tenant[1].tokens[1].scope: ", "no such key"),
+        (tenant(tokens=table(scopes="[]")), "tenant[1].tokens[1].scopes: ", "names none; remove it for all"),
+        (tenant(tokens=table(scopes='["read", "listen"]')), "tenant[1].tokens[1].scopes", "'move' or 'supervise'"),
+        (tenant(tokens=table(scopes='"read"')), "tenant[1].tokens[1].scopes: ", 'write it as ["read"]'),
+        (tenant(tokens=table(name='""')), "tenant[1].tokens[1].name: ", "mend it"),
+        (tenant(tokens=table(name='"a b"')), "tenant[1].tokens[1].name: ", "mend it"),
+        (tenant(tokens=table(name=f'"{"n" * 64}"')), "tenant[1].tokens[1].name: ", "mend it"),
+        (tenant(tokens=f'[{{ hash = "{SPOKEN}", name = "spoken" }}]'), "tenant[1].tokens[1]: ", "another name"),
+        (tenant(tokens=table(expires="2027-01-31T00:00:00")), "tenant[1].tokens[1].expires: ", "put Z or an offset"),
+        (tenant(tokens=table(expires="2027-01-31")), "tenant[1].tokens[1].expires: ", "such as 2027-01-31T00:00"),
+        (tenant(tokens=table(expires="07:00:00")), "tenant[1].tokens[1].expires: ", "such as 2027-01-31T00:00"),
+        (tenant(tokens=table(expires='"2027-01-31T00:00:00Z"')), "tenant[1].tokens[1].expires: ", "without quotes"),
+        (tenant(tokens=table(expires="1800000000")), "tenant[1].tokens[1].expires: ", "without quotes"),
+        (
+            tenant(tokens=f'[{{ hash = "{HASH}", name = "a" }}, {{ hash = "{OTHER}", name = "a" }}]'),
+            "tenant acme.test has 2 tokens named a",
+            "name each differently",
+        ),
+        (
+            tenant(tokens=f'["{HASH}", {{ hash = "{HASH}", scopes = ["read"] }}]'),
+            f"tenant acme.test has token {HASH[:15]}… in 2 ways",
+            "keep one",
+        ),
         (tenant(hotlines='{ "0287x" = { trunk = "c" } }'), "tenant[1].hotlines.0287x: ", "mend it"),
         (tenant(hotlines='{ "1" = { trunk = "c" } }'), "tenant[1].hotlines.1", "mend it"),
         (tenant(hotlines='{ "０２８" = { trunk = "c" } }'), "tenant[1].hotlines.０２８", "mend it"),
@@ -149,6 +187,32 @@ def test_one_tenant_may_name_a_token_twice(file: Path) -> None:
     """It is still one tenant's."""
     file.write_text(tenant(tokens=f'["{HASH}", "{HASH}"]'))
     assert load(file).by_token("a token") is not None
+
+
+def test_a_bare_hash_may_do_all_and_for_ever(file: Path) -> None:
+    """It goes by the first digits of its hash."""
+    found = load(file).by_token("a token")
+    assert found is not None
+    assert (found.token.name, found.token.expires, found.token.scopes) == (HASH[7:15], None, frozenset(Scope))
+
+
+def test_a_token_with_a_name_an_end_and_scopes(file: Path) -> None:
+    """Beside a bare one; what is not said of it is as with that."""
+    end = datetime(2027, 1, 31, tzinfo=UTC)
+    of_the_wallboard = f'hash = "{HASH}", name = "wallboard", expires = 2027-01-31T07:00:00+07:00, scopes = ["read"]'
+    file.write_text(tenant(tokens=f'[{{ {of_the_wallboard} }}, "{OTHER}", {{ hash = "{SPOKEN}" }}]'))
+    wallboard, bare, named_by_hash = load(file).all[0].tokens
+    assert (wallboard.name, wallboard.expires, wallboard.scopes) == ("wallboard", end, frozenset({Scope.READ}))
+    assert [token.has_expired(end - timedelta(microseconds=1)) for token in (wallboard, bare)] == [False, False]
+    assert [token.has_expired(end) for token in (wallboard, bare)] == [True, False]
+    assert [wallboard.may(scope) for scope in Scope] == [True, False, False, False]
+    assert all(bare.may(scope) for scope in Scope)
+    assert named_by_hash.name == SPOKEN[7:15]
+
+
+def test_a_token_shows_no_hash(file: Path) -> None:
+    """However it comes into a traceback."""
+    assert HASH[7:] not in repr(load(file).all)
 
 
 def test_reload(file: Path) -> None:
