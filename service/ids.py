@@ -6,6 +6,7 @@ another. Whatever `is_ours` was made by some replica of this service and is neve
 
 import re
 import zlib
+from functools import lru_cache
 from uuid import UUID, uuid4, uuid5
 
 OURS = "patchbay-"
@@ -26,6 +27,7 @@ def is_call_uuid(linkedid: str) -> bool:
     return _UUID.fullmatch(linkedid) is not None
 
 
+@lru_cache(maxsize=1024)  # a call is read anew some ten times in its life
 def call_id(linkedid: str, domain: str) -> str:
     """The id of the call that a tenant sees in a linkedid of Asterisk's own; the same in every replica."""
     return str(uuid5(NAMESPACE, f"{linkedid}/{domain}"))

@@ -49,7 +49,7 @@ class Live:
         self.listeners: list[Listener] = [journal.turning_points]
         self._expectations = Expectations()
         self._deliver: Callable[[Event], None] = self._apply
-        self._changed = asyncio.Event()
+        self._until: set[asyncio.Event] = set()
 
     async def run(self) -> None:
         """Connects and reconnects until cancelled."""
@@ -75,12 +75,17 @@ class Live:
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Waits for an event that makes the condition true; False when none did within the time."""
+        changed = asyncio.Event()
+        self._until.add(changed)
         try:
             async with asyncio.timeout(seconds):
                 while not condition():
-                    await self._changed.wait()
+                    changed.clear()
+                    await changed.wait()
         except TimeoutError:
             return condition()
+        finally:
+            self._until.discard(changed)
         return True
 
     async def _connection(self) -> None:
@@ -146,8 +151,8 @@ class Live:
         self._announce(event, reduce.apply(self.picture, event))
 
     def _announce(self, event: Event | None, changes: Sequence[Change]) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for changed in self._until:
+            changed.set()
         for listener in self.listeners:
             listener(event, changes)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from service import ids
-from service.calls.model import Call, Channel, Leg, State
+from service.calls.model import DIALLING, Call, Channel, Leg, State
 from service.calls.record import CallRecord, Direction, Side
 
 # Facts about a channel that only the whole picture knows.
@@ -15,8 +15,6 @@ PartnersOf = Callable[[Channel], Iterable[Channel]]
 IsParked = Callable[[Channel], bool]
 IsExtension = Callable[[str, str], bool]
 
-# What `app_name` says of a leg that calls others, and between their end and its own.
-DIALLING = "Dial"
 # A linkedid of Asterisk's own: the second its first channel was made, and a serial number.
 _ASTERISKS_OWN = re.compile(r"(?:.*-)?([0-9]{10})\.[0-9]+", re.DOTALL)
 

@@ -1,7 +1,8 @@
 """Channels and bridges as the picture keeps them, and the calls that are read out of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from service.calls.record import CallRecord, Direction, LegRecord, Side
 
@@ -24,8 +25,12 @@ INTERNAL = frozenset(
         "Async",
     )
 )
-# What `app_name` says of a leg that somebody else's Dial(), Queue() or originate holds.
+# What `app_name` says of a leg that calls others, and between their end and its own.
+DIALLING = "Dial"
+# What it says of a leg that somebody else's Dial(), Queue() or originate holds.
 HELD_BY_ANOTHER = frozenset(("", "AppDial", "AppDial2", "AppQueue"))
+# Any other application is as good as the next: a leg that goes from one to another has not changed.
+ANY_OTHER = "other"
 # The states of a channel that Asterisk calls and that has not answered; one that calls Asterisk is in Ring.
 RUNG = frozenset(("Down", "Ringing"))
 PARK_BRIDGE = "park-"
@@ -42,28 +47,38 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One channel of Asterisk. `created` is in seconds since 1970; `dialled` is what an incoming channel asked for."""
+    """One channel of Asterisk. `created` is in seconds since 1970; `dialled` is what an incoming channel asked for.
+
+    `endpoint` is extension and domain, when the channel is one of a tenant's phones; `internal` is what no party to a
+    call is. Both stand in the name and are asked for dozens of times an event.
+    """
 
     id: str
     name: str
     state: str
     number: str
     app: str
-    exten: str
     created: float
     linkedid: str
     dialled: str
     tenantid: str
     call: CallRecord | None
     leg: LegRecord | None
+    internal: bool = field(init=False, compare=False)
+    endpoint: tuple[str, str] | None = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        internal = self.technology in INTERNAL
+        object.__setattr__(self, "internal", internal)
+        object.__setattr__(self, "endpoint", None if internal else _endpoint(self.resource))
 
     @property
     def technology(self) -> str:
         return self.name.partition("/")[0]
 
     @property
-    def internal(self) -> bool:
-        return self.technology in INTERNAL
+    def resource(self) -> str:
+        return self.name.partition("/")[2].rpartition("-")[0]
 
     @property
     def up(self) -> bool:
@@ -73,15 +88,6 @@ class Channel:
     def rung(self) -> bool:
         """True for a leg that is called and has not answered."""
         return self.state in RUNG
-
-    @property
-    def endpoint(self) -> tuple[str, str] | None:
-        """Extension and domain, when the channel is one of a tenant's phones."""
-        if self.internal:
-            return None
-        resource = self.name.partition("/")[2].rpartition("-")[0]
-        extension, at, domain = resource.rpartition("@")
-        return (extension, domain) if at and extension and domain else None
 
     @property
     def age_key(self) -> tuple[float, str]:
@@ -181,3 +187,14 @@ class Call:
     def record(self) -> CallRecord:
         """What has to stand on the call's channels for it to be the same call after one of its legs has moved."""
         return CallRecord(self.id, self.domain, self.direction, self.created, self.source, self.destination)
+
+
+def told_apart(app_name: str) -> str:
+    """An application as far as it matters to a call which one it is."""
+    return app_name if app_name == DIALLING or app_name in HELD_BY_ANOTHER else ANY_OTHER
+
+
+@lru_cache(maxsize=4096)
+def _endpoint(resource: str) -> tuple[str, str] | None:
+    extension, at, domain = resource.rpartition("@")
+    return (extension, domain) if at and extension and domain else None

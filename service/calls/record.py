@@ -74,6 +74,8 @@ class LegRecord:
     @classmethod
     def parse(cls, text: str) -> "LegRecord | None":
         """The record in a channel variable, None when there is none."""
+        if not text:
+            return None
         side, _, peer = text.partition("/")
         try:
             return cls(Side(side), unquote(peer))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from service.ari.models import Bridge as AriBridge
 from service.ari.models import Channel as AriChannel
 from service.ari.models import Endpoint, Event
-from service.calls.model import Bridge, Channel
+from service.calls.model import Bridge, Channel, told_apart
 from service.calls.picture import Change, Picture
 from service.calls.record import CallRecord, LegRecord
 
@@ -124,8 +124,7 @@ def _channel(told: AriChannel) -> Channel:
         name=told.name,
         state=told.state,
         number=told.caller.number,
-        app=told.dialplan.app_name,
-        exten=told.dialplan.exten,
+        app=told_apart(told.dialplan.app_name),
         created=told.creationtime.timestamp(),
         linkedid=variables.get(LINKEDID) or told.id,
         dialled=variables.get(DIALLED) or _dialled_at_first(told),

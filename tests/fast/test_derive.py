@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import ids
-from service.ari.models import Channel, Event
+from service.ari.models import Channel, Event, Party
 from service.calls import reduce
 from service.calls.model import State
 from service.calls.picture import Picture
@@ -427,6 +427,28 @@ def test_parsing_never_raises(text: str) -> None:
     """Anything can stand in a channel variable."""
     CallRecord.parse(text)
     LegRecord.parse(text)
+
+
+def test_one_application_after_another_is_no_change() -> None:
+    """Most events of a call tell of a step in the dialplan, and few of these steps matter to it."""
+    caller = phone("101", dialled="800", app="Set")
+    seen = picture(caller)
+    known = seen.channel(caller.id)
+    for step in ("GotoIf", "Playback", "ConfBridge"):
+        place = caller.dialplan.model_copy(update={"app_name": step})
+        assert reduce.apply(seen, event("ChannelDialplan", channel=caller.model_copy(update={"dialplan": place}))) == []
+        assert seen.channel(caller.id) is known
+
+
+def test_a_trunk_that_never_rings_has_its_number_from_dial() -> None:
+    """After 183 Session Progress no other event tells, until the answer, which number was really called."""
+    caller = phone("101", dialled="9" + MOBILE)
+    called = trunk("Down", number="")
+    seen = picture(caller, called)
+    reduce.apply(seen, event("Dial", caller=caller, peer=called.model_copy(update={"caller": Party(number=MOBILE)})))
+    told = seen.channel(called.id)
+    assert told is not None
+    assert told.number == MOBILE
 
 
 ALL_EVENTS = [one for name in NAMES for one in events(steps(name))]
