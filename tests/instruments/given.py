@@ -17,16 +17,15 @@ from typing import Any, NoReturn
 import pytest
 
 from asterisk.pbx import Installation, Pbx, PbxError, PbxSettings
-from asterisk.pbx.ports import LOOPBACK, Ports
+from asterisk.pbx.ports import Ports
 from asterisk.pbx.secrets import Secrets
-from tests.harness.message import BRANCH, build, digest, parse
+from tests.instruments.registrar import Account, register
 from tests.instruments.service import Service
 from tests.instruments.stage import Stage
 
 SIP, ARI = 5060, 8088
 REASON = "needs a PBX or a service of its own, and here both are given"
 CONSOLE_SECONDS = 20.0
-REGISTRAR_SECONDS = 5.0
 TRUNK = "carrier"
 TRUNK_SECONDS = 3600
 """Longer than any run; a run that died without a word leaves its registration behind until then or the next run."""
@@ -120,31 +119,7 @@ def given_stage() -> Iterator[Stage]:
 @contextmanager
 def trunk_to(port: int, password: str) -> Iterator[None]:
     """The trunk leads to this port of loopback, as if a carrier's equipment had registered from there."""
-    _register(port, password, TRUNK_SECONDS)
+    trunk = Account(TRUNK, "carrier.invalid", TRUNK, password)
+    register(trunk, SIP, port, TRUNK_SECONDS)
     yield
-    _register(port, password, 0)
-
-
-def _register(port: int, password: str, expires: int) -> None:
-    uri = "sip:carrier.invalid"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.settimeout(REGISTRAR_SECONDS)
-        phone.bind((LOOPBACK, port))
-        phone.connect((LOOPBACK, SIP))
-        proof: list[tuple[str, str]] = []
-        for number in (1, 2):
-            headers = [
-                ("Via", f"SIP/2.0/UDP {LOOPBACK}:{port};branch={BRANCH}{number}{os.urandom(8).hex()};rport"),
-                ("Max-Forwards", "70"),
-                ("From", f"<sip:{TRUNK}@carrier.invalid>;tag={os.getpid()}"),
-                ("To", f"<sip:{TRUNK}@carrier.invalid>"),
-                ("Call-ID", f"stage-{os.getpid()}-{expires}"),
-                ("CSeq", f"{number} REGISTER"),
-                ("Contact", f"<sip:{TRUNK}@{LOOPBACK}:{port}>;expires={expires}"),
-            ]
-            phone.send(build(f"REGISTER {uri} SIP/2.0", [*headers, *proof]))
-            said = parse(phone.recv(65536))
-            if said and said.status == 401:
-                proof = [("Authorization", digest(said.get("www-authenticate"), "REGISTER", uri, TRUNK, password))]
-    assert said, "the registrar talks nonsense"
-    assert said.status == 200, f"the trunk cannot register: {said.first}"
+    register(trunk, SIP, port, 0)

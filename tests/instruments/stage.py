@@ -36,7 +36,7 @@ class Stage:
     def __init__(self, pbx: Pbx, phones: Installation, service: Service) -> None:
         self.pbx = pbx
         self.service = service
-        self._where = phones
+        self.where = phones
         self._phones: list[Phone] = []
         self._ports = itertools.cycle(range(1, 48))
         self.clients = {domain: Client(service.url, token) for domain, token in pbx.secrets.tokens.items()}
@@ -60,7 +60,7 @@ class Stage:
         """An extension's phone, not started yet; `tone` is the index of its voice."""
         return self._keep(
             Phone(
-                self._where,
+                self.where,
                 extension,
                 domain,
                 voice=TONES[tone],
@@ -76,7 +76,7 @@ class Stage:
         """The carrier, in the person of the one mobile it has; calls in and is called under any number."""
         return self._keep(
             Phone(
-                self._where,
+                self.where,
                 number,
                 "carrier.invalid",
                 voice=TONES[tone],

@@ -46,7 +46,7 @@ class Shop(Stage):
     def _party(self, user: str, domain: str, tone: int, port: int, password: str, **how: float | str) -> Phone:
         return self._keep(
             Phone(
-                self._where,
+                self.where,
                 user,
                 domain,
                 voice=TONES[tone],
