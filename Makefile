@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test fast check lock clean
+.PHONY: help run demo test fast bench check lock clean
 
 # The first that is new enough and can make an environment.
 FIT := -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -26,6 +26,9 @@ test: .venv/dev ## every test, on a real Asterisk with real phones, with a cover
 
 fast: .venv/dev ## the tests that need no Asterisk
 	$(BIN)/python -m pytest -q tests/fast
+
+bench: .venv/dev ## one table: what the service costs beside Asterisk alone; also in bench.json
+	@$(BIN)/python -m tests.bench --json bench.json
 
 check: .venv/dev ## lint, format, strict types, layers
 	$(BIN)/ruff check

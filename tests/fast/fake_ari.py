@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -183,6 +183,11 @@ class FakeAri:
         """Whatever text, as one frame."""
         self._run(self._send(text))
 
+    def send_all(self, texts: Sequence[str]) -> None:
+        """Many frames, as fast as whoever listens takes them."""
+        for start in range(0, len(texts), 500):
+            self._run(self._send_each(texts[start : start + 500]))
+
     def put(self, *channels: Json) -> None:
         """Makes channels, and says so."""
         for made in channels:
@@ -238,6 +243,10 @@ class FakeAri:
     async def _send(self, text: str) -> None:
         for socket in list(self._sockets):
             await socket.send_str(text)
+
+    async def _send_each(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            await self._send(text)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(Asked("GET", "/events", dict(request.query)))

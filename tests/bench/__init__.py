@@ -1,0 +1,1 @@
+"""`make bench`: what the service costs and how soon it reacts, beside what Asterisk alone does in the same run."""

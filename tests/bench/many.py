@@ -1,0 +1,115 @@
+"""What grows with the number of live calls: the list's time, and the service's memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from tests.bench.budgets import Budget
+from tests.bench.cell import TALKING, WAITING, Cell, open_cell
+from tests.bench.clients import Client, Pair, api, ari, by_turns, together
+from tests.bench.figures import Figure, milliseconds
+from tests.bench.process import resident_kb
+from tests.bench.table import Row
+
+LEVELS = (1, 100, 1000, 5000)
+BUDGETED = 1000
+MEMORY_LEVELS = (1000, 5000)
+
+TALKING_MOST = 800
+"""Calls of two legs among those held, the rest have one: 5,000 then take 19,000 open files, and 20,000 is a common
+limit."""
+
+TALKING_RATE, WAITING_RATE = 80.0, 120.0
+"""Calls a second while filling: about half of what two cores take."""
+
+SETTLE_SECONDS = 10.0
+"""After the last was called, for a busy machine."""
+
+TRIES = 3
+"""Asterisk may refuse some when the machine is busy: what is missing is called again."""
+
+LIST, CHANNELS = "/v1/call", "/channels"
+CLIENTS = 50
+SECONDS = 3.0
+AT_LEAST = 5
+
+
+async def measure() -> AsyncIterator[Row]:
+    """Fills an Asterisk level by level, with a service attached from the start."""
+    with open_cell() as cell, cell.service() as service:
+        assert service.process is not None
+        pid = service.process.pid
+        async with api(cell, service) as ours, ari(cell) as bare:
+            await _warm(ours)
+            start = resident_kb(pid)
+            medians: dict[int, float] = {}
+            for level in LEVELS:
+                held = fill(cell, level)
+                if level in MEMORY_LEVELS:
+                    yield memory_row(start, resident_kb(pid), held)
+                one = await _alternating(ours, bare, 1)
+                medians[level] = Figure.of(one.ours).p50
+                yield list_row(held, 1, one, Budget.LIST if level == BUDGETED else None)
+                yield list_row(held, CLIENTS, await _alternating(ours, bare, CLIENTS))
+            yield growth_row(medians[LEVELS[-1]] / medians[LEVELS[-2]])
+
+
+def fill(cell: Cell, calls: int) -> int:
+    """Adds calls until so many live; the number that do, which is smaller when Asterisk would not have them."""
+    _until(cell, min(calls, TALKING_MOST), TALKING, TALKING_RATE)
+    _until(cell, calls, WAITING, WAITING_RATE)
+    return cell.calls()
+
+
+def _until(cell: Cell, wanted: int, number: str, rate: float) -> None:
+    for _ in range(TRIES):
+        missing = wanted - cell.calls()
+        if missing <= 0:
+            return
+        cell.sipp.call(number, rate=rate, calls=missing, at_once=missing)
+        with suppress(AssertionError):
+            cell.wait_calls(wanted, missing / rate + SETTLE_SECONDS)
+
+
+async def _warm(ours: Client) -> None:
+    for _ in range(20):
+        await ours.get(LIST)
+
+
+async def _alternating(ours: Client, bare: Client, clients: int) -> Pair:
+    at_least = AT_LEAST if clients == 1 else 1
+    return await by_turns(
+        together(ours, LIST, clients), together(bare, CHANNELS, clients), seconds=SECONDS, at_least=at_least
+    )
+
+
+def list_row(held: int, clients: int, pair: Pair, budget: Budget | None = None) -> Row:
+    """The list's time against that of all channels."""
+    who = "one client" if clients == 1 else f"{clients} clients at once"
+    return Row(
+        f"GET /v1/call, {held:,} live calls, {who}",
+        "ms",
+        Figure.of(milliseconds(pair.ours)),
+        Figure.of(milliseconds(pair.reference)),
+        "ARI GET /channels",
+        budget,
+    )
+
+
+def memory_row(start: int, now: int, held: int) -> Row:
+    """What a live call adds to the service."""
+    return Row(
+        f"memory a live call, at {held:,} ({now / 1024:.0f} MB, at the start {start / 1024:.0f} MB)",
+        "KB",
+        Figure((now - start) / held),
+        budget=Budget.CALL_MEMORY,
+    )
+
+
+def growth_row(times: float) -> Row:
+    """How the list's time grows."""
+    return Row(
+        f"GET /v1/call with {LEVELS[-1]:,} live calls over {LEVELS[-2]:,}, p50",
+        "x",
+        Figure(times),
+        budget=Budget.LIST_GROWTH,
+    )

@@ -1,0 +1,126 @@
+"""The bench's arithmetic and its table; what it measures is for reading and is not tested."""
+
+import json
+import os
+
+import pytest
+
+from tests.bench import table
+from tests.bench.budgets import Budget, kept
+from tests.bench.events import frames
+from tests.bench.figures import Figure, percentile
+from tests.bench.process import cpu_seconds, resident_kb
+from tests.bench.table import Row
+
+LISTED = Row("a list", "ms", Figure(2.0, 9.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
+SLOW = Row("a slow list", "ms", Figure(4.0, 9.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
+
+
+@pytest.mark.parametrize(
+    ("percent", "expected"), [(0, 1.0), (50, 5.0), (51, 6.0), (90, 9.0), (91, 10.0), (99, 10.0), (100, 10.0)]
+)
+def test_a_percentile_is_a_sample_by_nearest_rank(percent: float, expected: float) -> None:
+    """Of 1 to 10, in any order."""
+    samples = [10.0, *map(float, range(1, 10))]
+    assert percentile(samples, percent) == expected
+
+
+def test_a_percentile_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        Figure.of([])
+
+
+def test_a_figure_knows_how_many_samples_it_is_of() -> None:
+    assert Figure.of([3.0, 1.0, 2.0]) == Figure(2.0, 3.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("budget", "ours", "reference", "within"),
+    [
+        (Budget.LIST, Figure(5.0), Figure(100.0), True),
+        (Budget.LIST, Figure(5.1), Figure(100.0), False),
+        (Budget.LIST_AGE, Figure(1.0, 10.0), None, True),
+        (Budget.LIST_AGE, Figure(1.0, 10.1), None, False),
+        (Budget.SERVICE_CPU, Figure(1.0, 99.0), None, True),
+        (Budget.SERVICE_CPU, Figure(1.1), None, False),
+        (Budget.MODE_SWITCH, Figure(0.0, 10.0), None, True),
+    ],
+)
+def test_a_budget_limits_the_number_it_names(
+    budget: Budget, ours: Figure, reference: Figure | None, within: bool
+) -> None:
+    """The ratio at p50, the p50 or the p99; at the limit is within."""
+    assert kept(budget, ours, reference) is within
+
+
+def test_a_row_without_the_number_its_budget_limits_is_an_error() -> None:
+    """It would otherwise be within by itself."""
+    with pytest.raises(ValueError, match="LIST_AGE limits the p99"):
+        kept(Budget.LIST_AGE, Figure(1.0), None)
+    with pytest.raises(ValueError, match="LIST limits the ratio"):
+        kept(Budget.LIST, Figure(1.0), None)
+
+
+def test_a_row_says_whether_it_is_within_its_budget() -> None:
+    assert table.cells(LISTED) == (
+        "a list",
+        "2.0 / 9.0 ms",
+        "50.0 / 80.0 ms (all channels)",
+        "0.040",
+        "ratio ≤ 1/20",
+        "yes",
+    )
+    assert table.cells(SLOW)[-1] == "NO"
+    assert table.cells(Row("a size", "MB", Figure(55.5)))[1:] == ("55.5 MB", "", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.0123, "0.012"), (0.123, "0.12"), (1.26, "1.3"), (99.94, "99.9"), (12345.6, "12,346")],
+)
+def test_numbers_have_the_digits_that_count(value: float, text: str) -> None:
+    assert table.number(value) == text
+
+
+def test_a_budget_without_a_row_is_in_the_table() -> None:
+    """What could not be measured is not left out in silence."""
+    assert table.missing([LISTED]) == [budget for budget in Budget if budget is not Budget.LIST]
+    told = table.plain([LISTED])
+    assert told.count(table.NOT_MEASURED) == len(Budget) - 1
+    assert Budget.MODE_SWITCH.value.what in told
+
+
+def test_the_markdown_has_a_line_for_every_row() -> None:
+    head, rule, first, *rest = table.markdown([LISTED]).splitlines()
+    assert head == "| what | ours | reference | ratio | budget | within |"
+    assert set(rule) == {"|", " ", "-"}
+    assert first.startswith("| a list | 2.0 / 9.0 ms |")
+    assert len(rest) == len(Budget) - 1
+
+
+def test_a_run_can_be_compared_with_what_another_wrote_down() -> None:
+    """By what is measured; what only one of them has is left out."""
+    earlier = json.loads(table.as_json([LISTED, Row("gone", "ms", Figure(1.0))]))
+    assert earlier[0]["budget"] == "list"
+    assert earlier[0]["within"] is True
+    faster = Row("a list", "ms", Figure(1.0, 2.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
+    _, line = table.compare([faster, Row("new", "ms", Figure(1.0))], earlier).splitlines()
+    assert line.split() == ["a", "list", "2.0", "ms", "1.0", "ms", "-50", "%", "0.040", "0.020"]
+
+
+def test_this_process_has_cpu_and_memory() -> None:
+    """Read from /proc, in seconds and KB."""
+    assert cpu_seconds(os.getpid()) > 0
+    assert resident_kb(os.getpid()) > 10_000
+
+
+def test_replayed_events_have_ids_of_their_own() -> None:
+    """Each pass is of other calls, and an id is the same wherever it stands in one pass."""
+    passes = [set(_ids(list(frames(["transfer_twice"], serial)))) for serial in (1, 2)]
+    assert len(passes[0]) == len(passes[1]) > 5
+    assert passes[0].isdisjoint(passes[1])
+
+
+def _ids(sent: list[str]) -> list[str]:
+    events = [json.loads(frame) for frame in sent]
+    return [event[part]["id"] for event in events for part in ("channel", "bridge") if part in event]
