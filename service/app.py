@@ -10,6 +10,7 @@ from service.api.context import Context
 from service.api.faults import HANDLERS
 from service.api.middleware import middleware
 from service.api.openapi import document
+from service.api.refusals import Refusals
 from service.api.routes import table
 from service.ari.client import AriClient
 from service.background import Background
@@ -28,6 +29,7 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
     entries = table(settings)
     about = document(entries)
     metrics = Metrics()
+    refusals = Refusals(metrics)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
@@ -41,11 +43,11 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             addresses = Addresses(live, background)
             live.listeners += [addresses.notice, Keeper(supervising.snooping, background).notice]
             background.start(live.run(), "the picture")
-            yield {"context": Context(settings, board, supervising, addresses, metrics), "document": about}
+            yield {"context": Context(settings, board, supervising, addresses, metrics, refusals), "document": about}
 
     app = Starlette(
         routes=[entry.route() for entry in entries],
-        middleware=middleware(settings, tenants, entries, metrics),
+        middleware=middleware(settings, tenants, entries, metrics, refusals),
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

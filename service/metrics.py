@@ -26,6 +26,9 @@ class Metrics:
         self.connections = Counter(
             "patchbay_connections", "Event streams that were opened and proved.", registry=self.registry
         )
+        self.auth_failures = Counter(
+            "patchbay_auth_failures", "Requests whose token does not do.", ("reason",), registry=self.registry
+        )
         self.snapshot = self._histogram("patchbay_snapshot_seconds", "From connecting to a complete picture.")
         self.event_lag = self._histogram("patchbay_event_lag_seconds", "Age of an event when it was applied.")
         self._requests = self._histogram("patchbay_request_seconds", "API requests.", "route", "outcome")

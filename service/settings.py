@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     transfer_legs: Side | None = None  # what a transfer without `legs` means; refused when not set
     failure_status: FailureStatus = FailureStatus.HTTP
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("*",)
-    proxies: Annotated[tuple[str, ...], NoDecode] = ()  # whose X-Forwarded-* is believed, for the log
+    proxies: Annotated[
+        tuple[str, ...], NoDecode
+    ] = ()  # whose X-Forwarded-* is believed, for the log and the counting of wrong tokens
     instance_id: str = "patchbay"
     log_level: str = "info"
     log_format: LogFormat = LogFormat.TEXT

@@ -2,8 +2,9 @@
 
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -72,11 +73,17 @@ class Tenants:
         return self._by_hash.get(hash_token(token))
 
 
-class TenantBook:
-    """The tenants in force, read again on demand."""
+def utc_now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
 
-    def __init__(self, path: Path) -> None:
+
+class TenantBook:
+    """The tenants in force, read again on demand. `now` judges at each request which tokens have expired."""
+
+    def __init__(self, path: Path, now: Callable[[], datetime] = utc_now) -> None:
         self.path = path
+        self.now = now
         self.current = load(path)
 
     def reload(self) -> None:

@@ -23,9 +23,11 @@ API_PREFIX = "/api"
 PHRASES = {
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -40,6 +42,7 @@ class ApiError(StrEnum):
     NUMBER_CALL_OUT_INVALID = "number_call_out_invalid"
     USER_NOT_REGISTERED = "user_not_registered"
     UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     UNKNOWN = "Unknown"
 
 
@@ -50,6 +53,7 @@ MESSAGES = {
     ApiError.NUMBER_CALL_OUT_INVALID: "Your hotline invalid",
     ApiError.USER_NOT_REGISTERED: "User not registered extension with Softphone, IP Phone, Web",
     ApiError.UNAUTHORIZED: "Your access token is missing or invalid",
+    ApiError.FORBIDDEN: "Your access token does not allow this",
 }
 
 
@@ -82,6 +86,9 @@ WORDS: dict[type[Refused], tuple[ApiError, V1Error]] = {
     ExtensionOffline: (ApiError.USER_NOT_REGISTERED, V1Error.USER_NOT_REGISTERED),
     HotlineUnknown: (ApiError.NUMBER_CALL_OUT_INVALID, V1Error.USER_NOT_REGISTERED),
 }
+
+# The words of /api for what is wrong with a request as such; for all else it is `Unknown`.
+_HTTP_ERRORS = {401: ApiError.UNAUTHORIZED, 403: ApiError.FORBIDDEN}
 
 Headers = Mapping[str, str]
 
@@ -132,6 +139,5 @@ def under_api(path: str) -> bool:
 def http_failure(path: str, instance_id: str, status: int, headers: Headers | None = None) -> Response:
     """What is wrong with the request as such, in the style of the path it came to."""
     if under_api(path):
-        error = ApiError.UNAUTHORIZED if status == HTTPStatus.UNAUTHORIZED else ApiError.UNKNOWN
-        return api_failure(instance_id, error, status, headers)
+        return api_failure(instance_id, _HTTP_ERRORS.get(status, ApiError.UNKNOWN), status, headers)
     return JSONResponse({"error": PHRASES[status]}, status, headers)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.addresses import Addresses
+from service.api.refusals import Refusals
 from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
@@ -22,6 +23,7 @@ class Context:
     supervising: Supervising
     addresses: Addresses
     metrics: Metrics
+    refusals: Refusals
 
 
 def context(request: Request) -> Context:

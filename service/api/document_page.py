@@ -1,7 +1,7 @@
 """The API document as a page to read: plain HTML made from the document itself, no script, nothing from elsewhere."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -46,8 +46,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping
 
 def _section(path: str, verb: str, operation: Mapping[str, Any]) -> Iterator[str]:
     yield f'<section id="{operation["operationId"]}"><h2><span class="verb">{verb.upper()}</span>{escape(path)}</h2>'
-    token = "" if operation["security"] else " No token is needed."
-    yield f"<p>{_prose(operation['summary'])}{token}</p>"
+    yield f"<p>{_prose(operation['summary'])} {_prose(_needed(operation['security']))}</p>"
     for parameter in operation.get("parameters", ()):
         yield f"<p><code>{escape(parameter['name'])}</code>: {escape(parameter['description'])}</p>"
     if body := operation.get("requestBody"):
@@ -56,6 +55,11 @@ def _section(path: str, verb: str, operation: Mapping[str, Any]) -> Iterator[str
     for status, response in operation["responses"].items():
         yield f"<tr><th>{status} {escape(response['description'])}</th><td>{_examples(response)}</td></tr>"
     yield "</table></section>"
+
+
+def _needed(security: Sequence[Mapping[str, Sequence[str]]]) -> str:
+    scopes = [f"`{scope}`" for one in security for scope in one["token"]]
+    return f"Needs a token of scope {', '.join(scopes)}." if scopes else "No token is needed."
 
 
 def _examples(response: Mapping[str, Any]) -> str:

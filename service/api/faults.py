@@ -1,4 +1,4 @@
-"""How what is wrong with a request as such is answered: no such route, wrong method, too large, PBX away."""
+"""How what is wrong with a request as such is answered: no such route, not its token's to ask, too large, PBX away."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -7,8 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.answers import http_failure
+from service.api.authentication import Forbidden
 from service.api.body import TooLarge
 from service.api.context import context
+from service.api.refusals import Reason, source_of
 from service.errors import Unavailable
 
 
@@ -23,6 +25,13 @@ async def _too_large(request: Request, error: Exception) -> Response:
     return _failure(request, 413)
 
 
+async def _forbidden(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Forbidden)
+    context(request).refusals.note(Reason.SCOPE, source_of(request.scope.get("client")))
+    challenge = f'Bearer error="insufficient_scope", scope="{error.needed}"'  # RFC 6750
+    return _failure(request, 403, {"WWW-Authenticate": challenge})
+
+
 async def _unavailable(request: Request, error: Exception) -> Response:
     return _failure(request, 503)
 
@@ -33,6 +42,7 @@ def _failure(request: Request, status: int, headers: Mapping[str, str] | None = 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: _http_error,
+    Forbidden: _forbidden,
     TooLarge: _too_large,
     Unavailable: _unavailable,
 }

@@ -12,13 +12,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.answers import PHRASES, http_failure, under_api
+from service.api.answers import PHRASES, http_failure
+from service.api.authentication import Authentication
+from service.api.refusals import Refusals
 from service.api.table import Entry, Handler
 from service.ids import new_key
 from service.log import bind, logger, rebind, safe
 from service.metrics import Metrics
 from service.settings import Settings
-from service.tenants import Grant, TenantBook
+from service.tenants import TenantBook
 
 LOGGED_PATH_LENGTH = 200
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -167,38 +169,11 @@ def canonical(raw_path: bytes) -> str:
     return "/" + "/".join(segments)
 
 
-class Authentication:
-    """The token alone decides the tenant; without one there is nothing here, not even a 404."""
-
-    def __init__(self, app: ASGIApp, tenants: TenantBook, open_paths: Collection[str], instance_id: str) -> None:
-        self.app = app
-        self.tenants = tenants
-        self.open_paths = open_paths
-        self.instance_id = instance_id
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self.open_paths:
-            return await self.app(scope, receive, send)
-        path: str = scope["path"]
-        grant = self._grant(Headers(scope=scope))
-        if grant is None or not (grant.tenant.enabled or under_api(path)):
-            answer = http_failure(path, self.instance_id, 401, {"WWW-Authenticate": "Bearer"})
-            return await answer(scope, receive, send)
-        rebind(tenant=grant.tenant.domain)
-        scope["state"]["tenant"], scope["state"]["token"] = grant.tenant, grant.token
-        await self.app(scope, receive, send)
-
-    def _grant(self, headers: Headers) -> Grant | None:
-        given = headers.getlist("authorization")
-        if len(given) != 1:
-            return None
-        scheme, _, token = given[0].partition(" ")
-        return self.tenants.current.by_token(token.strip(" ")) if scheme.lower() == "bearer" else None
-
-
-def middleware(settings: Settings, tenants: TenantBook, table: Sequence[Entry], metrics: Metrics) -> list[Middleware]:
+def middleware(
+    settings: Settings, tenants: TenantBook, table: Sequence[Entry], metrics: Metrics, refusals: Refusals
+) -> list[Middleware]:
     """All of it, outermost first."""
-    open_paths = frozenset(entry.path for entry in table if entry.open)
+    open_paths = frozenset(entry.path for entry in table if entry.scope is None)
     return [
         Middleware(RequestLog, quiet_paths=open_paths),
         Middleware(Meter, metrics=metrics, routes={entry.handler: entry.path for entry in table}),
@@ -211,5 +186,11 @@ def middleware(settings: Settings, tenants: TenantBook, table: Sequence[Entry], 
         Middleware(NoStore),
         Middleware(CanonicalPath),
         Middleware(Faults, instance_id=settings.instance_id),
-        Middleware(Authentication, tenants=tenants, open_paths=open_paths, instance_id=settings.instance_id),
+        Middleware(
+            Authentication,
+            tenants=tenants,
+            open_paths=open_paths,
+            instance_id=settings.instance_id,
+            refusals=refusals,
+        ),
     ]

@@ -19,7 +19,13 @@ ABOUT = (
     "The token alone decides the tenant; what belongs to another tenant does not exist for you. Two error styles: "
     "under `/api` an envelope with `status_code` -9999, elsewhere a plain object."
 )
-TOKEN = {"token": {"type": "http", "scheme": "bearer", "description": "The tenant's token."}}
+TOKEN = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The tenant's token; one may have only some of the scopes `read`, `call`, `move`, `supervise`.",
+    }
+}
 
 
 def document(table: Sequence[Entry]) -> JsonObject:
@@ -55,7 +61,7 @@ def _operation(entry: Entry) -> JsonObject:
     operation: JsonObject = {
         "operationId": _operation_id(entry),
         "summary": entry.summary,
-        "security": [] if entry.open else [{"token": []}],
+        "security": [{"token": [str(entry.scope)]}] if entry.scope else [],
         "responses": _responses(entry.answers),
     }
     if parameters := [_parameter(name) for name in re.findall(r"{(\w+)}", entry.path)]:

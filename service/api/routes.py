@@ -15,6 +15,7 @@ from service.api.shapes import CallList, Clicked, Done, Health, Parked
 from service.api.table import Answer, Entry, Handler
 from service.calls.supervision import Mode
 from service.settings import FailureStatus, Settings
+from service.tokens import Scope
 
 METRICS = "For Prometheus; it tells of no call and, unless so chosen, of no tenant."
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
@@ -40,27 +41,30 @@ def table(settings: Settings) -> list[Entry]:
             "GET",
             "/v1/call",
             get_calls,
+            Scope.READ,
             "The tenant's live calls, oldest first.",
             (
                 Answer(200, CallList, {"one call": {"data": [samples.ROW], "total": 1}}),
-                *samples.http_errors(401, 500, 503),
+                *samples.http_errors(401, 403, 429, 500, 503),
             ),
         ),
         _verb(
             settings,
             "transfer",
             post_transfer,
+            Scope.MOVE,
             TransferBody,
             samples.TRANSFER,
             "Moves the leg that `legs` names to `ext`; the other leg is hung up.",
         ),
-        _verb(settings, "listen", supervise(Mode.LISTEN), SuperviseBody, samples.SUPERVISE, LISTEN),
-        _verb(settings, "whisper", supervise(Mode.WHISPER), SuperviseBody, samples.SUPERVISE, WHISPER),
-        _verb(settings, "barge", supervise(Mode.BARGE), SuperviseBody, samples.SUPERVISE, BARGE),
+        _verb(settings, "listen", supervise(Mode.LISTEN), Scope.SUPERVISE, SuperviseBody, samples.SUPERVISE, LISTEN),
+        _verb(settings, "whisper", supervise(Mode.WHISPER), Scope.SUPERVISE, SuperviseBody, samples.SUPERVISE, WHISPER),
+        _verb(settings, "barge", supervise(Mode.BARGE), Scope.SUPERVISE, SuperviseBody, samples.SUPERVISE, BARGE),
         _verb(
             settings,
             "park",
             post_park,
+            Scope.MOVE,
             ParkBody,
             samples.PARK,
             "Cuts the leg that `legs` names; the other hears music until a transfer takes it, or its time is up.",
@@ -74,12 +78,14 @@ def _click2call(instance_id: str) -> Entry:
         "POST",
         "/api/click2call",
         post_click2call,
+        Scope.CALL,
         "Rings the extension; when it answers, calls the number with the hotline as caller id.",
         (
             Answer(200, Clicked, {"the extension is being rung": samples.clicked(instance_id)}),
             samples.api_failures(instance_id, 200, CLICK_ERRORS),
             samples.api_failures(instance_id, 401, [ApiError.UNAUTHORIZED]),
-            *(samples.api_failures(instance_id, status, [ApiError.UNKNOWN]) for status in (413, 500, 503)),
+            samples.api_failures(instance_id, 403, [ApiError.FORBIDDEN]),
+            *(samples.api_failures(instance_id, status, [ApiError.UNKNOWN]) for status in (413, 429, 500, 503)),
         ),
         ClickToCallBody,
         samples.CLICK,
@@ -87,7 +93,13 @@ def _click2call(instance_id: str) -> Entry:
 
 
 def _verb(
-    settings: Settings, name: str, handler: Handler, body: type[Body], example: dict[str, str], summary: str
+    settings: Settings,
+    name: str,
+    handler: Handler,
+    scope: Scope,
+    body: type[Body],
+    example: dict[str, str],
+    summary: str,
 ) -> Entry:
     bare = name == "park"
     always_200 = settings.failure_status is FailureStatus.OK
@@ -97,11 +109,12 @@ def _verb(
         "POST",
         f"{CALL_PATH}/{name}",
         handler,
+        scope,
         summary,
         (
             Answer(200, Parked if bare else Done, {"done": done}),
             *samples.v1_failures(errors, bare=bare, always_200=always_200),
-            *samples.http_errors(401, 413, 500),
+            *samples.http_errors(401, 403, 413, 429, 500),
         ),
         body,
         example,
@@ -120,24 +133,24 @@ def _open_routes() -> list[Entry]:
             "GET",
             "/live",
             get_live,
+            None,
             "The process answers.",
             (Answer(200, Health, {"live": {"status": "live"}}),),
-            open=True,
         ),
         Entry(
             "GET",
             "/ready",
             get_ready,
+            None,
             "Events flow and the list of calls is complete.",
             (
                 Answer(200, Health, {"ready": {"status": "ready"}}),
                 Answer(503, Health, {"not ready": {"status": "not ready"}}),
             ),
-            open=True,
         ),
-        Entry("GET", "/openapi.json", get_openapi, "This document.", (Answer(200, dict),), open=True),
-        Entry("GET", "/docs", get_docs, "This document, to read.", (Answer(200, None, media="text/html"),), open=True),
-        Entry("GET", "/metrics", get_metrics, METRICS, (Answer(200, None, media=METRICS_TYPE),), open=True),
+        Entry("GET", "/openapi.json", get_openapi, None, "This document.", (Answer(200, dict),)),
+        Entry("GET", "/docs", get_docs, None, "This document, to read.", (Answer(200, None, media="text/html"),)),
+        Entry("GET", "/metrics", get_metrics, None, METRICS, (Answer(200, None, media=METRICS_TYPE),)),
     ]
 
 

@@ -89,6 +89,7 @@ class ApiProblem(TypedDict):
         "number_call_out_invalid",
         "user_not_registered",
         "unauthorized",
+        "forbidden",
         "Unknown",
     ]
     message: str

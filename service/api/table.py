@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.api.authentication import Scoped
 from service.api.body import Body
+from service.tokens import Scope
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -24,16 +27,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Entry:
-    """One route. `open`: answered without a token."""
+    """One route. `scope`: what its token must have; None: it needs no token."""
 
     method: str
     path: str
     handler: Handler
+    scope: Scope | None
     summary: str
     answers: tuple[Answer, ...]
     body: type[Body] | None = None
     example: Mapping[str, str] = field(default_factory=dict)
-    open: bool = False
 
     def route(self) -> Route:
-        return Route(self.path, self.handler, methods=[self.method])
+        guard = [Middleware(Scoped, needed=self.scope)] if self.scope else []
+        return Route(self.path, self.handler, methods=[self.method], middleware=guard)

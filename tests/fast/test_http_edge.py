@@ -12,7 +12,7 @@ from service import __version__
 from tests.fast.conftest import Serve
 from tests.fast.fake_ari import FakeAri
 from tests.fast.fake_calls import Exchange
-from tests.fast.serving import ACME, CLOSED, JSON, TOKENS, Answer, Serving, token_of
+from tests.fast.serving import ACME, CLOSED, JSON, TOKENS, Answer, Serving, stranger, token_of
 from tests.fast.test_call_answers import UNKNOWN_CALL, body_of, failed
 from tests.instruments.polling import eventually
 
@@ -65,7 +65,7 @@ def test_401_of_v1(service: Serving, path: str, given: list[str]) -> None:
     """Before 404, 405 and 413, whatever is asked; never a hint of which it would have been."""
     headers = [("Authorization", value) for value in given]
     for method, body in (("GET", None), ("POST", b"{}"), ("PUT", b" " * 70_000), ("OPTIONS", None)):
-        answer = service.ask(method, path, headers, body)
+        answer = service.ask(method, path, headers, body, source=stranger())
         assert answer.seen == (401, b'{"error":"Unauthorized"}')
         assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -75,7 +75,7 @@ def test_401_of_v1(service: Serving, path: str, given: list[str]) -> None:
 def test_401_of_api(service: Serving, path: str, given: list[str]) -> None:
     headers = [("Authorization", value) for value in given]
     for method, body in (("GET", None), ("POST", b" " * 70_000), ("DELETE", None)):
-        answer = service.ask(method, path, headers, body)
+        answer = service.ask(method, path, headers, body, source=stranger())
         assert answer.seen == (401, envelope("unauthorized", "Your access token is missing or invalid"))
         assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -142,7 +142,7 @@ def test_one_verb_many_spellings(service: Serving, path: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/call", "/live", "/ready", "/v1/nothing", "/api/nothing", VERB])
 @pytest.mark.parametrize("token", [[], [token_of(ACME)]])
 def test_head_is_get_without_body(service: Serving, path: str, token: list[tuple[str, str]]) -> None:
-    get, head = service.ask("GET", path, token), service.ask("HEAD", path, token)
+    get, head = (service.ask(method, path, token, source=stranger()) for method in ("GET", "HEAD"))
     assert (head.status, head.body) == (get.status, b"")
     assert head.like[1] == get.like[1]
 
@@ -203,7 +203,7 @@ def every_kind(service: Serving) -> list[Answer]:
     """One answer of each kind."""
     return [
         service.get(),
-        service.ask("GET", "/v1/call"),
+        service.ask("GET", "/v1/call", source=stranger()),
         service.get("/v1/nothing"),
         service.ask("PUT", "/v1/call", [token_of(ACME)]),
         service.post(VERB, "{}"),
@@ -288,7 +288,7 @@ def test_cors_on_every_answer(service: Serving, lonely: Serving) -> None:
     for where in (service, lonely):
         answers = [
             where.ask("GET", "/v1/call", [token_of(ACME), origin]),
-            where.ask("GET", "/v1/call", [origin]),
+            where.ask("GET", "/v1/call", [origin], source=stranger()),
             where.ask("GET", "/v1/nothing", [token_of(ACME), origin]),
             where.ask("PUT", "/api/click2call", [token_of(ACME), origin]),
             where.post(VERB, " " * 70_000, origin),
@@ -305,7 +305,7 @@ def test_cors_for_chosen_origins(serve: Serve) -> None:
     for origin, allowed in (("https://two.example", "https://two.example"), ("https://evil.example", None)):
         for answer in (
             service.ask("GET", "/v1/call", [token_of(ACME), ("Origin", origin)]),
-            service.ask("GET", "/v1/call", [("Origin", origin)]),
+            service.ask("GET", "/v1/call", [("Origin", origin)], source=stranger()),
             preflight(service, "/v1/call", origin),
         ):
             assert answer.headers.get("access-control-allow-origin") == allowed
@@ -420,7 +420,7 @@ def test_the_request_s_own_id_is_taken_over(service: Serving, caplog: pytest.Log
 @pytest.mark.parametrize("unfit", ["", "a b", "x" * 65, "a;b", "\u00e9"])
 def test_an_id_that_is_not_fit_for_the_log_is_replaced(service: Serving, unfit: str) -> None:
     """By one of ours, another for every request; on refusals too."""
-    answers = [service.ask("GET", path, request_id=unfit) for path in ("/v1/call", "/nowhere")]
+    answers = [service.ask("GET", path, request_id=unfit, source=stranger()) for path in ("/v1/call", "/nowhere")]
     made = {answer.headers["x-request-id"] for answer in answers}
     assert len(made) == 2
     assert all(re.fullmatch("[0-9a-f]{12}", one) for one in made)
