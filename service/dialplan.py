@@ -11,6 +11,7 @@ DIAL_CONTEXT = "patchbay-dial"
 PARK_CONTEXT = "patchbay-park"
 PARK_BRIDGE_PREFIX = PARK_BRIDGE
 RECEIPT = "PatchbayRedirect"
+MOVED = "SHARED(PATCHBAY_MOVED)"  # on a moved leg: the id of the redirect that moved it
 
 # Unasked, a Local channel takes 192 kHz. The phone behind it would have that rate one way and its own the other, and
 # a leg that mixes rates loses what is whispered to it when one Snoop on it takes the place of another. Signed linear
@@ -19,6 +20,11 @@ FORMATS = "alaw,ulaw"
 RING_SECONDS = 65  # a little more than the Dial() in patchbay-ring, which is to end first
 
 Variables = Mapping[str, str]
+
+
+def due(seconds: float) -> Variables:
+    """For patchbay-ring and patchbay-redirect: from when on (Asterisk's seconds of the epoch) they refuse to begin."""
+    return {"PATCHBAY_DUE": str(int(seconds))}
 
 
 def ring(extension: str, domain: str, show: str, side: Side | None) -> Variables:

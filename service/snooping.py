@@ -58,7 +58,7 @@ class Snooping:
         variables = dialplan.ring(extension, domain, show=show, side=None)
         target = {"app": self.board.live.app, "formats": dialplan.FORMATS}
         with self.board.live.expect(made(phone)) as seen:
-            await asked(self.ari.channels_originate(phone, dialplan.RING, target, variables, dialplan.RING_SECONDS))
+            await self.board.ring(phone, target, variables)
             with suppress(TimeoutError):
                 await asyncio.wait_for(seen, VISIBLE_SECONDS)
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from service import dialplan, ids
-from service.ari.errors import AriError, AriNotFound
+from service.ari.client import Query
+from service.ari.errors import AriError, AriNotFound, AriUnreachable
 from service.calls.model import Call, Leg
 from service.calls.record import CallRecord, LegRecord
 from service.errors import (
@@ -24,7 +27,12 @@ from service.waiting import user_event
 # Digits, or a name of two characters and more: the one-letter extensions of a dialplan are nobody's phone.
 EXTENSION = re.compile(r"[0-9]{1,32}|[0-9A-Za-z][0-9A-Za-z_.-]{1,63}")
 SETTLED_SECONDS = 1.0  # between an answer and the bridge, or from one bridge to the next, lie some milliseconds
-RECEIPT_SECONDS = 3.0  # a redirect takes some 5 ms
+# Asterisk begins what it is asked within some 5 ms. It is told a full second of its clock until which it may begin, so
+# the time it has lies between one second less and this; whoever waits for it waits so that yes and no are both true.
+DUE_SECONDS = 3.0
+RING_SECONDS = DUE_SECONDS - 1.0  # what was answered by then has begun
+RECEIPT_SECONDS = DUE_SECONDS + 1.0  # what has not begun by then never will
+AFTERWARDS_SECONDS = 1.0  # for one more request about something that went wrong
 
 T = TypeVar("T")
 
@@ -87,8 +95,28 @@ class Switchboard:
         if not await self.is_online(tenant, extension):
             raise ExtensionOffline(extension)
 
+    async def ring(self, channel: str, target: Query, variables: dialplan.Variables) -> None:
+        """Originates `channel`, which rings a phone and when that answers goes to `target`; now or never.
+
+        Raises Unavailable when Asterisk refuses, or does not answer in time: then nothing rings, and nothing will.
+        """
+        variables = {**variables, **self._due()}
+        request = self.ari.channels_originate(channel, dialplan.RING, target, variables, dialplan.RING_SECONDS)
+        try:
+            async with asyncio.timeout(RING_SECONDS):
+                await request
+        except (AriError, TimeoutError) as error:
+            await self._take_back(channel)
+            raise Unavailable(str(error) or f"no answer to a ring in {RING_SECONDS} s") from error
+
+    async def _take_back(self, channel: str) -> None:
+        """Ends a channel that Asterisk may have made without our hearing of it."""
+        with suppress(AriError, TimeoutError):
+            async with asyncio.timeout(AFTERWARDS_SECONDS):
+                await self.ari.channels_hangup(channel)
+
     async def redirect(self, record: CallRecord, leg: Leg, released: Leg | None, to: Destination, peer: str) -> None:
-        """Takes a leg out of what it is doing and sends it elsewhere, letting another leg go first.
+        """Takes a leg out of what it is doing and sends it elsewhere, letting another leg go first; now or never.
 
         One request does it all: from then on it is Asterisk's work, whatever becomes of this process. `peer` is the
         number that stands on the other side until somebody answers there. Raises CallNotFound or CallNotAnswered when
@@ -106,21 +134,38 @@ class Switchboard:
             context=to.context,
             exten=to.exten,
         )
-        with self.live.expect(user_event(dialplan.RECEIPT, "Id", key, "Status")) as receipt:
-            target = {"app": self.live.app}
-            await asked(
-                self.ari.channels_originate(
-                    ids.redirect_id(key), dialplan.REDIRECT, target, variables, dialplan.RING_SECONDS
-                )
-            )
-            status = await self._received(receipt)
+        status = await self._carried_out(key, leg, {**variables, **self._due()})
         self._judge(status, record, leg)
 
-    async def _received(self, receipt: "asyncio.Future[str]") -> str:
+    def _due(self) -> dialplan.Variables:
+        return dialplan.due(self.live.clock.at(time.monotonic() + DUE_SECONDS))
+
+    async def _carried_out(self, key: str, leg: Leg, variables: dialplan.Variables) -> str:
+        """The status of a redirect. What counts is the receipt: the answer to the request may be lost."""
+        target = {"app": self.live.app}
+        with self.live.expect(user_event(dialplan.RECEIPT, "Id", key, "Status")) as receipt:
+            try:
+                async with asyncio.timeout(RECEIPT_SECONDS):
+                    with suppress(AriUnreachable):
+                        await self.ari.channels_originate(
+                            ids.redirect_id(key), dialplan.REDIRECT, target, variables, dialplan.RING_SECONDS
+                        )
+                    return await receipt
+            except TimeoutError:
+                return await self._without_receipt(key, leg)
+            except AriError as error:
+                raise Unavailable(str(error)) from error
+
+    async def _without_receipt(self, key: str, leg: Leg) -> str:
+        """The same, told by the leg itself, when answer and receipt may both have been lost."""
         try:
-            return await asyncio.wait_for(receipt, RECEIPT_SECONDS)
-        except TimeoutError as error:
+            async with asyncio.timeout(AFTERWARDS_SECONDS):
+                moved = await self.ari.channels_get_variable(leg.id, dialplan.MOVED)
+        except AriNotFound:
+            return "NOCHANNEL"
+        except (AriError, TimeoutError) as error:
             raise Unavailable("no receipt for a redirect") from error
+        return "SUCCESS" if moved == key else "no receipt"
 
     def _judge(self, status: str, record: CallRecord, leg: Leg) -> None:
         if status == "NOCHANNEL":

@@ -67,9 +67,11 @@ def user_event(name: str, field: str, value: str, answer: str) -> Match:
 
 
 def application_event(name: str) -> Match:
-    """Answers when the event of this name, sent to our own application, comes back."""
+    """Answers with the time (Asterisk's seconds of the epoch) of our event of this name, when it comes back to us."""
 
     def match(event: Event) -> str | None:
-        return name if event.type == "ChannelUserevent" and event.eventname == name else None
+        if event.type != "ChannelUserevent" or event.eventname != name or event.timestamp is None:
+            return None
+        return str(event.timestamp.timestamp())
 
     return match

@@ -3,6 +3,7 @@
 Requests go through a pool of kept connections: Asterisk closes an idle one after 15 s, so the pool lets go sooner.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar
@@ -54,6 +55,7 @@ class AriClient:
         self.url = url.rstrip("/")
         self.headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self.metrics = metrics or Metrics()
+        self.unanswered = asyncio.Event()  # set when a request ends without an answer, for whoever is to find out why
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "AriClient":
@@ -177,6 +179,8 @@ class AriClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AriUnreachable(f"{method} /{'/'.join(path)}: {error!r}") from error
         finally:
+            if not status:
+                self.unanswered.set()
             self.metrics.ari_request(method, path, status, time.perf_counter() - started)
         if answer.status >= 400:
             raise refused(answer.status, f"{method} /{'/'.join(path)}", content.decode(errors="replace"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service import dialplan, ids
 from service.calls.record import CallRecord, Direction, Side
 from service.errors import ExtensionUnknown, HotlineUnknown
-from service.switchboard import Switchboard, asked
+from service.switchboard import Switchboard
 from service.tenants import Tenant
 
 # Asterisk announces the first channel before it answers the request; this only bounds the wait for a lost event.
@@ -79,6 +79,5 @@ async def _originate(board: Switchboard, record: CallRecord, variables: dialplan
         "priority": "1",
         "formats": dialplan.FORMATS,
     }
-    await asked(board.ari.channels_originate(record.call_id, dialplan.RING, target, variables, dialplan.RING_SECONDS))
-    picture = board.live.picture
-    await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)
+    await board.ring(record.call_id, target, variables)
+    await board.live.until(lambda: board.live.picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)

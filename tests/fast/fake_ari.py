@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from aiohttp import WSMsgType, web
+
+from service import dialplan
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -107,6 +110,9 @@ class FakeAri:
         self.channels: dict[str, Json] = {}
         self.bridges: dict[str, Json] = {}
         self.receipt = "SUCCESS"  # what becomes of a redirect; "" for silence
+        self.receipts_lost = False
+        self.moved: dict[str, str] = {}  # the last redirect of each channel
+        self.clock_ahead = timedelta()  # of ours
         self.snoops_enter = True
         self._troubles: list[Trouble] = []
         self._sockets: set[web.WebSocketResponse] = set()
@@ -309,8 +315,10 @@ class FakeAri:
         return web.json_response(one[0]) if one else web.json_response({"message": "Endpoint not found"}, status=404)
 
     async def _echo(self, asked: Asked) -> web.Response:
-        name = asked.path.rpartition("/")[2]
-        await self._send(json.dumps({"type": "ChannelUserevent", "eventname": name, "userevent": {}}))
+        name, now = asked.path.rpartition("/")[2], datetime.now(UTC) + self.clock_ahead
+        stamp = now.isoformat(timespec="milliseconds")
+        event = {"type": "ChannelUserevent", "timestamp": stamp, "eventname": name, "userevent": {}}
+        await self._send(json.dumps(event))
         return web.Response(status=204)
 
     async def _snoop(self, asked: Asked) -> web.Response:
@@ -326,7 +334,9 @@ class FakeAri:
         channel_id = asked.path.rpartition("/")[2]
         variables = asked.body["variables"]
         if asked.query["endpoint"].startswith("Local/redirect@"):
-            if self.receipt:
+            if self.receipt == "SUCCESS":
+                self.moved[variables["PATCHBAY_CHANNEL"]] = variables["PATCHBAY_ID"]
+            if self.receipt and not self.receipts_lost:
                 told = {"Id": variables["PATCHBAY_ID"], "Status": self.receipt}
                 event = {"type": "ChannelUserevent", "eventname": "PatchbayRedirect", "userevent": told}
                 await self._send(json.dumps(event))
@@ -368,6 +378,8 @@ class FakeAri:
         return web.Response(status=204)
 
     async def _variable(self, asked: Asked) -> web.Response:
+        if asked.query["variable"] == dialplan.MOVED:
+            return web.json_response({"value": self.moved.get(asked.path.split("/")[2], "")})
         return web.json_response({"value": "192.0.2.7:5060"})
 
     async def _post_channels(self, asked: Asked) -> web.Response:

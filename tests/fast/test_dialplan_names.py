@@ -14,19 +14,23 @@ from tests.fast.conf_files import Section, section, sections
 
 PATCHBAY = "patchbay.conf"
 RECORD = CallRecord("id", "acme.test", Direction.OUTBOUND, 1, "101", "0909123456")
-RING = dialplan.ring("101", "acme.test", "0909123456", Side.ALEG)
+DUE = dialplan.due(1767323045.6)
+RING = {**dialplan.ring("101", "acme.test", "0909123456", Side.ALEG), **DUE}
 DIAL = dialplan.dial("acme.test", "02873001234", "carrier", RECORD)
-REDIRECT = dialplan.redirect(
-    "key",
-    "channel",
-    RECORD,
-    LegRecord(Side.ALEG, "102"),
-    release="",
-    pause=0,
-    park_seconds=10,
-    context="acme.test",
-    exten="102",
-)
+REDIRECT = {
+    **dialplan.redirect(
+        "key",
+        "channel",
+        RECORD,
+        LegRecord(Side.ALEG, "102"),
+        release="",
+        pause=0,
+        park_seconds=10,
+        context="acme.test",
+        exten="102",
+    ),
+    **DUE,
+}
 # Which variables a channel has when it enters a context.
 GIVEN: Mapping[str, Mapping[str, str]] = {
     "patchbay-ring": RING,
@@ -98,8 +102,9 @@ def test_what_a_redirect_leaves_for_the_leg_is_what_the_leg_takes() -> None:
     """Through SHARED(), which belongs to the moved channel."""
     left = set(re.findall(r"Set\(SHARED\((PATCHBAY_\w+),\$\{PATCHBAY_CHANNEL\}\)", text("patchbay-redirect")))
     taken = set(re.findall(r"SHARED\((PATCHBAY_\w+)\)", text("patchbay-move")))
-    assert left == taken
-    assert left <= set(REDIRECT)
+    assert left - taken == {"PATCHBAY_MOVED"} == set(re.findall(r"SHARED\((\w+)\)", dialplan.MOVED))
+    assert taken <= left
+    assert taken <= set(REDIRECT)
 
 
 def test_what_channels_tell_is_what_the_dialplan_writes() -> None:
@@ -119,6 +124,16 @@ def test_the_receipt() -> None:
     assert re.findall(r"UserEvent\(([^)]*)\)", text("patchbay-redirect")) == [
         f"{dialplan.RECEIPT},Id:${{PATCHBAY_ID}},Status:${{PATCHBAY_STATUS}}"
     ]
+
+
+def test_nothing_begins_when_it_is_due_no_more() -> None:
+    """Before anything that somebody would notice: the first contacts asked for, the first variable on the leg."""
+    late = "GotoIf($[${EPOCH} >= ${PATCHBAY_DUE}]?"
+    for context, begins in (("patchbay-ring", "Set(PATCHBAY_CONTACTS"), ("patchbay-redirect", "Set(SHARED(")):
+        steps = text(context)
+        assert steps.count(late) == 1
+        assert steps.index(late) < steps.index(begins)
+    assert dialplan.due(1767323045.6) == {"PATCHBAY_DUE": "1767323045"}
 
 
 def test_no_other_event_is_sent() -> None:
