@@ -89,6 +89,7 @@ class Tended:
         self.rung = False
         self.partner: str | None = None
         self.since: dict[str, float] = {}
+        self.outside: dict[str, float] = {}
 
     async def look(self) -> float | None:
         """Does what has to be done now; returns in how many seconds to look again, None for at the next event."""
@@ -155,7 +156,7 @@ class Tended:
             self.since.pop("not heard", None)
             await self._hang_up(snoop for snoop in supervision.snoops if snoop.bridged and snoop != supervision.heard)
             await self._renew(supervision, supervision.heard, call)
-            return None
+            return await self._clear_outside(supervision)
         if supervision.snoops and (left := self._left("not heard", ENTER_SECONDS)) > 0:
             return left
         await self._hang_up(supervision.snoops)
@@ -166,6 +167,14 @@ class Tended:
                 return None  # it was on its way out; whatever comes after it wakes us again
             logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
         return None
+
+    async def _clear_outside(self, supervision: Supervision) -> float | None:
+        """Ends Snoops that stay out of the bridge while another is heard: of a mode change that went no further."""
+        now = asyncio.get_running_loop().time()
+        snoops = [snoop for snoop in supervision.snoops if not snoop.bridged]
+        self.outside = {snoop.id: self.outside.get(snoop.id, now + MAKING_SECONDS) for snoop in snoops}
+        await self._hang_up(snoop for snoop in snoops if self.outside[snoop.id] <= now)
+        return min((max(until - now, ENTER_SECONDS) for until in self.outside.values()), default=None)
 
     async def _renew(self, supervision: Supervision, heard: Snoop, call: Call) -> None:
         """When the leg has another partner than before; see `Snooping.renew`."""
