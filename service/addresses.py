@@ -1,7 +1,7 @@
 """The signalling addresses the list shows: asked of Asterisk once for each leg that is to be shown."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.ari.client import AriClient
 from service.ari.errors import AriError
@@ -18,11 +18,12 @@ _HOST = re.compile(r"(?:sips?:)?(?:[^@>]*@)?(\[[0-9A-Fa-f:.]+\]|[^:;?>]+)")
 
 
 class Addresses:
-    """Addresses by channel id, filled in the background."""
+    """Addresses by channel id, filled in the background; `listeners` are told of each channel whose address comes."""
 
     def __init__(self, live: Live, background: Background) -> None:
         self.live = live
         self._background = background
+        self.listeners: list[Callable[[str], None]] = []
         self._known: dict[str, str] = {}
 
     def of(self, leg: Leg | None) -> str:
@@ -49,6 +50,8 @@ class Addresses:
         address = await ask(self.live.ari, channel)
         if address and channel.id in self._known:
             self._known[channel.id] = address
+            for listener in self.listeners:
+                listener(channel.id)
 
 
 async def ask(ari: AriClient, channel: Channel) -> str:

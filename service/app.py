@@ -12,6 +12,7 @@ from service.api.middleware import middleware
 from service.api.openapi import document
 from service.api.refusals import Refusals
 from service.api.routes import table
+from service.api.rows import Rows
 from service.ari.client import AriClient
 from service.background import Background
 from service.gauges import LiveNumbers
@@ -41,9 +42,11 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             board = Switchboard(live)
             supervising = Supervising(board)
             addresses = Addresses(live, background)
-            live.listeners += [addresses.notice, Keeper(supervising.snooping, background).notice]
+            rows = Rows(live, addresses, settings.zone)
+            addresses.listeners.append(rows.notice_address)
+            live.listeners += [addresses.notice, rows.notice, Keeper(supervising.snooping, background).notice]
             background.start(live.run(), "the picture")
-            yield {"context": Context(settings, board, supervising, addresses, metrics, refusals), "document": about}
+            yield {"context": Context(settings, board, supervising, rows, metrics, refusals), "document": about}
 
     app = Starlette(
         routes=[entry.route() for entry in entries],

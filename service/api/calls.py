@@ -1,7 +1,7 @@
 """GET /v1/call and the verbs of /v1/call/{call_id}."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -9,10 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from service.api.answers import WORDS, V1Error, v1_failure
 from service.api.body import BodyError, ParkBody, SuperviseBody, TransferBody, read
-from service.api.context import Context, context, tenant
-from service.api.shapes import CallList, CallRow, Done, Parked
+from service.api.context import context, tenant
+from service.api.shapes import Done, Parked
 from service.api.table import Handler
-from service.calls.model import Call
 from service.calls.record import Side
 from service.calls.supervision import Mode
 from service.errors import Refused
@@ -30,23 +29,17 @@ async def get_calls(request: Request) -> Response:
     """The tenant's live calls."""
     held = context(request)
     held.board.require_ready()
-    rows = [row(call, held) for call in held.board.live.picture.calls(tenant(request).domain)]
-    return JSONResponse(CallList(data=rows, total=len(rows)))
+    listing = held.rows.listing(tenant(request).domain)
+    headers = {"ETag": listing.etag}
+    if _is_known(listing.etag, request.headers.getlist("if-none-match")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(listing.body, headers=headers, media_type="application/json")
 
 
-def row(call: Call, held: Context) -> CallRow:
-    """A call as the list shows it."""
-    created = datetime.fromtimestamp(call.created, held.settings.zone)
-    return CallRow(
-        call_id=call.id,
-        context=call.domain,
-        created_time=f"{created:%Y-%m-%d %H:%M:%S}",
-        destination=call.destination,
-        direction=call.direction.value,
-        ip=held.addresses.of(call.signalling_leg),
-        source=call.source,
-        state=call.state.value,
-    )
+def _is_known(etag: str, held: Sequence[str]) -> bool:
+    """Whether If-None-Match, however often it is given, names what the client would get (RFC 9110, 13.1.2)."""
+    tags = [tag.strip(" \t").removeprefix("W/") for tag in ",".join(held).split(",")]
+    return etag in tags or tags == ["*"]
 
 
 def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:

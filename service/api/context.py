@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from service.addresses import Addresses
 from service.api.refusals import Refusals
+from service.api.rows import Rows
 from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
@@ -21,7 +21,7 @@ class Context:
     settings: Settings
     board: Switchboard
     supervising: Supervising
-    addresses: Addresses
+    rows: Rows
     metrics: Metrics
     refusals: Refusals
 

@@ -63,7 +63,7 @@ def _needed(security: Sequence[Mapping[str, Sequence[str]]]) -> str:
 
 
 def _examples(response: Mapping[str, Any]) -> str:
-    content = next(iter(response["content"].values()))
+    content = next(iter(response.get("content", {"": {}}).values()))
     return "".join(f"{escape(name)}{_code(example['value'])}" for name, example in content.get("examples", {}).items())
 
 

@@ -19,6 +19,8 @@ ABOUT = (
     "The token alone decides the tenant; what belongs to another tenant does not exist for you. Two error styles: "
     "under `/api` an envelope with `status_code` -9999, elsewhere a plain object."
 )
+CALL_ID = "The call's id, or the Asterisk unique id of one of its legs."
+TEXT = {"type": "string"}
 TOKEN = {
     "token": {
         "type": "http",
@@ -64,7 +66,9 @@ def _operation(entry: Entry) -> JsonObject:
         "security": [{"token": [str(entry.scope)]}] if entry.scope else [],
         "responses": _responses(entry.answers),
     }
-    if parameters := [_parameter(name) for name in re.findall(r"{(\w+)}", entry.path)]:
+    parameters = [_parameter("path", name, CALL_ID, required=True) for name in re.findall(r"{(\w+)}", entry.path)]
+    parameters += [_parameter("header", name, about) for name, about in entry.headers.items()]
+    if parameters:
         operation["parameters"] = parameters
     if entry.body:
         content = {"schema": _reference(entry.body), "example": dict(entry.example)}
@@ -78,9 +82,8 @@ def _operation_id(entry: Entry) -> str:
     return "_".join((entry.method.lower(), *words))
 
 
-def _parameter(name: str) -> JsonObject:
-    about = "The call's id, or the Asterisk unique id of one of its legs."
-    return {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+def _parameter(place: str, name: str, about: str, *, required: bool = False) -> JsonObject:
+    return {"name": name, "in": place, "required": required, "description": about, "schema": TEXT}
 
 
 def _responses(answers: Iterable[Answer]) -> JsonObject:
@@ -91,15 +94,23 @@ def _responses(answers: Iterable[Answer]) -> JsonObject:
 
 
 def _response(status: int, answers: Sequence[Answer]) -> JsonObject:
+    described: JsonObject = {"description": PHRASES.get(status) or HTTPStatus(status).phrase}
+    if headers := {name: about for answer in answers for name, about in answer.headers.items()}:
+        described["headers"] = {name: {"description": about, "schema": TEXT} for name, about in headers.items()}
+    if answers[0].media:
+        described["content"] = {answers[0].media: _content(answers)}
+    return described
+
+
+def _content(answers: Sequence[Answer]) -> JsonObject:
     shapes = list(dict.fromkeys(answer.shape for answer in answers if answer.shape))
     examples: dict[str, Mapping[str, object]] = {
         name: {"value": value} for answer in answers for name, value in answer.examples.items()
     }
-    content: JsonObject = {"schema": _either([_reference(shape) for shape in shapes]) if shapes else {"type": "string"}}
+    content: JsonObject = {"schema": _either([_reference(shape) for shape in shapes]) if shapes else TEXT}
     if examples:
         content["examples"] = examples
-    description = PHRASES.get(status) or HTTPStatus(status).phrase
-    return {"description": description, "content": {answers[0].media: content}}
+    return content
 
 
 def _either(schemas: list[JsonObject]) -> JsonObject:

@@ -17,6 +17,8 @@ from service.calls.supervision import Mode
 from service.settings import FailureStatus, Settings
 from service.tokens import Scope
 
+ETAG = "The same for the same list, from every replica; for `If-None-Match`."
+IF_NONE_MATCH = "An earlier answer's `ETag`; while the list is still the same the answer is 304, without a body."
 METRICS = "For Prometheus; it tells of no call and, unless so chosen, of no tenant."
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 CALL_PATH = "/v1/call/{call_id}"
@@ -44,9 +46,11 @@ def table(settings: Settings) -> list[Entry]:
             Scope.READ,
             "The tenant's live calls, oldest first.",
             (
-                Answer(200, CallList, {"one call": {"data": [samples.ROW], "total": 1}}),
+                Answer(200, CallList, {"one call": {"data": [samples.ROW], "total": 1}}, headers={"ETag": ETAG}),
+                Answer(304, None, media="", headers={"ETag": ETAG}),
                 *samples.http_errors(401, 403, 429, 500, 503),
             ),
+            headers={"If-None-Match": IF_NONE_MATCH},
         ),
         _verb(
             settings,

@@ -17,17 +17,21 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer a route can give: its HTTP status, its shape (None: plain bytes of `media`), and examples by name."""
+    """One answer a route can give: its HTTP status, its shape (None: plain bytes of `media`), and examples by name.
+
+    Without `media` it has no body. `headers`: what the answer's own ones tell, by name.
+    """
 
     status: int
     shape: type | None
     examples: Mapping[str, object] = field(default_factory=dict)
     media: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One route. `scope`: what its token must have; None: it needs no token."""
+    """One route. `scope`: what its token must have; None: it needs no token. `headers`: those it reads and why."""
 
     method: str
     path: str
@@ -37,6 +41,7 @@ class Entry:
     answers: tuple[Answer, ...]
     body: type[Body] | None = None
     example: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def route(self) -> Route:
         guard = [Middleware(Scoped, needed=self.scope)] if self.scope else []

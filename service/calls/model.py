@@ -35,6 +35,10 @@ ANY_OTHER = "other"
 RUNG = frozenset(("Down", "Ringing"))
 PARK_BRIDGE = "park-"
 
+# Sorts calls oldest first; within a second by the number at the end of Asterisk's linkedids, which grows. Ends in the
+# call's id, so that no two are the same.
+Age = tuple[int, int, str, str]
+
 
 class State(StrEnum):
     """FreeSWITCH's words for what the aleg is doing."""
@@ -161,6 +165,10 @@ class Call:
     bleg: Leg | None
     channels: frozenset[str]
     aliases: frozenset[str]
+
+    @property
+    def age(self) -> Age:
+        return self.created, len(self.linkedid), self.linkedid, self.id
 
     @property
     def parked(self) -> bool:

@@ -4,13 +4,14 @@ Only `service.calls.reduce` writes to it. Calls are read anew from their channel
 is asked often is ready and nothing is kept twice.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from service import ids
 from service.calls import supervision
 from service.calls.derive import Surroundings, derive
 from service.calls.model import Bridge, Call, Channel
+from service.calls.roll import Roll
 from service.calls.supervision import Supervision
 
 
@@ -35,7 +36,7 @@ class Picture:
         self._by_key: dict[str, dict[str, Channel]] = {}
         self._keyed_bridges: set[str] = set()
         self._calls: dict[str, list[Call]] = {}
-        self._by_domain: dict[str, dict[str, Call]] = {}
+        self._by_domain: dict[str, Roll] = {}
         self._stale: set[str] = set()
         self._around = Surroundings(self._partners, self._bridged, self._parked, self._is_extension)
 
@@ -43,20 +44,25 @@ class Picture:
 
     def calls(self, domain: str) -> list[Call]:
         """A tenant's calls, oldest first."""
-        return sorted(self._by_domain.get(domain, {}).values(), key=_age)
+        return list(self._by_domain.get(domain, ()))
 
     def all_calls(self) -> Iterator[Call]:
-        return (call for calls in self._by_domain.values() for call in calls.values())
+        return (call for calls in self._calls.values() for call in calls)
 
     def find(self, domain: str, reference: str) -> Call | None:
         """A tenant's call, by its id, by an id it had before it was merged, or by the unique id of one of its legs."""
-        calls = self._by_domain.get(domain, {})
-        if reference in calls:
-            return calls[reference]
+        roll = self._by_domain.get(domain, _EMPTY)
+        if call := roll.find(reference):
+            return call
         channel = self._channels.get(reference)
         if channel and not channel.internal:
-            return next((call for call in self._calls.get(channel.linkedid, ()) if call.domain == domain), None)
-        return next((call for call in calls.values() if reference in call.aliases), None)
+            return next((call for call in self.calls_with(reference) if call.domain == domain), None)
+        return roll.formerly(reference)
+
+    def calls_with(self, channel_id: str) -> Sequence[Call]:
+        """The calls, one for each tenant that has a part in it, to which a channel belongs."""
+        channel = self._channels.get(channel_id)
+        return self._calls.get(channel.linkedid, ()) if channel else ()
 
     def channel(self, channel_id: str) -> Channel | None:
         return self._channels.get(channel_id)
@@ -142,25 +148,31 @@ class Picture:
         changes: list[Change] = []
         while self._stale:
             linkedid = self._stale.pop()
-            members = self._by_linkedid.get(linkedid, {})
-            before = {call.domain: call for call in self._calls.pop(linkedid, ())}
-            after = {call.domain: call for call in derive(linkedid, list(members.values()), self._around)}
-            if after:
-                self._calls[linkedid] = list(after.values())
-            for domain in before | after:
-                self._replace(before.get(domain), after.get(domain))
-                if before.get(domain) != after.get(domain):
-                    changes.append(Change(before.get(domain), after.get(domain)))
+            known = self._calls.pop(linkedid, [])
+            now = derive(linkedid, list(self._by_linkedid.get(linkedid, {}).values()), self._around)
+            if now:
+                self._calls[linkedid] = known if now == known else now
+            if now != known:
+                changes += self._changed(known, now)
         return changes
 
+    def _changed(self, known: Iterable[Call], now: Iterable[Call]) -> Iterator[Change]:
+        before, after = ({call.domain: call for call in calls} for calls in (known, now))
+        for domain in before | after:
+            change = Change(before.get(domain), after.get(domain))
+            if change.before != change.after:
+                self._replace(change.before, change.after)
+                yield change
+
     def _replace(self, before: Call | None, after: Call | None) -> None:
-        if before:
-            calls = self._by_domain[before.domain]
-            del calls[before.id]
-            if not calls:
+        if before and after:
+            self._by_domain[before.domain].replace(before, after)
+        elif after:
+            self._by_domain.setdefault(after.domain, Roll()).put(after)
+        elif before:
+            self._by_domain[before.domain].drop(before)
+            if not self._by_domain[before.domain]:
                 del self._by_domain[before.domain]
-        if after:
-            self._by_domain.setdefault(after.domain, {})[after.id] = after
 
     def _forget(self, channel: Channel) -> None:
         self._stale.add(channel.linkedid)
@@ -217,9 +229,7 @@ class Picture:
         return [other for member in sorted(members) if (other := self._channels.get(member))]
 
 
-def _age(call: Call) -> tuple[int, int, str]:
-    """Sorts calls oldest first; within a second by the number at the end of Asterisk's linkedids, which grows."""
-    return call.created, len(call.linkedid), call.linkedid
+_EMPTY = Roll()
 
 
 def _other_half(name: str) -> str:
