@@ -25,6 +25,9 @@ TALKING = "0901000001"
 WAITING = "990"
 """Answered by Asterisk, and held there: a call of one leg, as in a queue or a menu."""
 
+PARKING = "991"
+"""What a tenant's own dialplan would park with."""
+
 CONFIGURATION = {
     "pjsip.conf": f"""
 [{CALLER}@{ACME}]
@@ -43,7 +46,10 @@ rtcp_mux = yes
 [{ACME}](+)
 exten => {WAITING},1,Answer()
  same => n,Wait(7200)
+exten => {PARKING},1,BridgeWait(bench,participant,e(m)S(10))
+ same => n,Hangup()
 """,
+    "modules.conf": "load = app_chanspy.so\nload = res_clioriginate.so\n",
 }
 """What the bench adds to the shipped configuration. RTP and RTCP on one socket spare a file for each leg: a thousand
 calls of two legs take 8,000 open files, a thousand of one leg 3,000."""

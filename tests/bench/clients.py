@@ -30,9 +30,9 @@ class Client:
         """The body of a 200."""
         return await self.ask("GET", path)
 
-    async def ask(self, method: str, path: str, body: object = None) -> bytes:
+    async def ask(self, method: str, path: str, body: object = None, **query: str) -> bytes:
         """The body of a success; AssertionError for any other answer."""
-        async with self.session.request(method, f"{self.url}{path}", json=body) as answer:
+        async with self.session.request(method, f"{self.url}{path}", json=body, params=query) as answer:
             content = await answer.read()
             assert answer.status < 300, f"{method} {path}: {answer.status} {content[:200]!r}"
             return content

@@ -3,11 +3,12 @@
 import asyncio
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from asterisk.pbx import PbxError
-from tests.bench import events, many
+from tests.bench import events, load, many, operations
 from tests.bench.budgets import Budget
 from tests.bench.table import Row
 
@@ -25,6 +26,8 @@ class Section:
 
 
 SECTIONS = (
+    Section("operations", operations.measure, frozenset((Budget.OPERATION,))),
+    Section("load", load.measure, frozenset((Budget.WATCHED_CALL, Budget.SERVICE_CPU))),
     Section("events", events.measure, frozenset((Budget.MEMORY_BACK,))),
     Section("many", many.measure, frozenset((Budget.LIST, Budget.LIST_GROWTH, Budget.CALL_MEMORY))),
 )
@@ -40,10 +43,8 @@ async def run(sections: tuple[Section, ...]) -> list[Row]:
             async with asyncio.timeout(end - started):
                 async for row in section.measure():
                     rows.append(row)
-        except TimeoutError:
-            _say(f"{section.name}: the bench's time was up")
-        except (AssertionError, PbxError, OSError) as error:
-            _say(f"{section.name}: {error}")
+        except (AssertionError, PbxError, OSError, TimeoutError):
+            _say(f"{section.name}: not to its end:\n{traceback.format_exc()}")
         _say(f"{section.name}: {time.monotonic() - started:.0f} s")
     return rows
 

@@ -9,6 +9,7 @@ from tests.bench import table
 from tests.bench.budgets import Budget, kept
 from tests.bench.events import frames
 from tests.bench.figures import Figure, percentile
+from tests.bench.operations import settled
 from tests.bench.process import cpu_seconds, resident_kb
 from tests.bench.table import Row
 
@@ -124,3 +125,26 @@ def test_replayed_events_have_ids_of_their_own() -> None:
 def _ids(sent: list[str]) -> list[str]:
     events = [json.loads(frame) for frame in sent]
     return [event[part]["id"] for event in events for part in ("channel", "bridge") if part in event]
+
+
+def made(name: str, state: str = "Up") -> dict[str, str]:
+    return {"name": name, "state": state}
+
+
+TALK = [made("PJSIP/101@acme.test-0000002a"), made("PJSIP/carrier-0000002b")]
+
+
+def test_a_call_is_settled_when_its_phones_are_up_and_nothing_else_is_there() -> None:
+    """Neither a helper on its way nor a phone too many."""
+    found = settled(TALK, "101", "carrier")
+    assert found == {"101": TALK[0], "carrier": TALK[1]}
+    assert settled(TALK, "101") is None
+    assert settled([TALK[0], made("PJSIP/carrier-0000002b", "Ringing")], "101", "carrier") is None
+    assert settled([*TALK, made("Local/redirect@patchbay-redirect-01;1")], "101", "carrier") is None
+
+
+def test_a_supervised_call_is_settled_with_one_snoop() -> None:
+    """Two are there while one takes the other's place."""
+    boss, snoop = made("PJSIP/103@acme.test-0000002c"), made("Snoop/pbx-1.1-00000000")
+    assert settled([*TALK, boss, snoop], "101", "carrier", "103")
+    assert settled([*TALK, boss, snoop, snoop], "101", "carrier", "103") is None

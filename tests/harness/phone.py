@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 
 from tests.harness.message import BRANCH, Headers, Message, answer, build, digest, parse, uri_of
 from tests.harness.voice import Voice
@@ -87,8 +88,7 @@ class Phone(asyncio.DatagramProtocol):
     # -- from the network
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # before 3.12 asyncio's own is not one by type
 
     def error_received(self, exc: Exception) -> None:
         """The PBX is away; the next registration tells."""

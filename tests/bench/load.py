@@ -1,0 +1,107 @@
+"""Calls a second that Asterisk holds, and what a call costs it: watched by no service, by one, by two replicas."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.bench.budgets import Budget
+from tests.bench.cell import TALKING, Cell, open_cell
+from tests.bench.figures import Figure
+from tests.bench.process import cpu_seconds
+from tests.bench.table import Row
+
+REPLICAS = ("first", "second")
+ROUNDS = 2
+
+STEADY_RATE, STEADY_CALLS = 40.0, 200
+"""A pace that leaves the machine idle most of the time, so that what a call costs does not depend on others."""
+
+STEADY_SECONDS = 0.5
+"""Of a call."""
+
+FULL_CALLS, FULL_AT_ONCE = 500, 20
+"""Calls of no length, the next as soon as one has ended: as fast as it goes."""
+
+LATE_SECONDS = 60.0
+
+
+@dataclass
+class Watched:
+    """What was measured with so many services attached, added up over all rounds."""
+
+    calls: int = 0
+    asterisk: float = 0.0
+    service: float = 0.0
+    full_calls: int = 0
+    full_seconds: float = 0.0
+
+    @property
+    def asterisk_ms(self) -> float:
+        return self.asterisk / self.calls * 1000
+
+    @property
+    def service_ms(self) -> float:
+        return self.service / self.calls * 1000
+
+    @property
+    def calls_a_second(self) -> float:
+        return self.full_calls / self.full_seconds
+
+
+async def measure() -> AsyncIterator[Row]:
+    """By turns, on one Asterisk: no service, one, two, and again."""
+    watched = [Watched() for _ in range(1 + len(REPLICAS))]
+    with open_cell() as cell:
+        for _ in range(ROUNDS):
+            with ExitStack() as stack:
+                _measure(cell, watched[0], 0)
+                for count, name in enumerate(REPLICAS, 1):
+                    service = stack.enter_context(cell.service(name))
+                    assert service.process is not None
+                    _measure(cell, watched[count], service.process.pid)
+    for row in rows(*watched):
+        yield row
+
+
+def _measure(cell: Cell, to: Watched, service: int) -> None:
+    asterisk = cell.asterisk_pid
+    before = cpu_seconds(asterisk), cpu_seconds(service) if service else 0.0
+    caller = cell.sipp.call(
+        TALKING, rate=STEADY_RATE, calls=STEADY_CALLS, at_once=STEADY_CALLS, seconds=STEADY_SECONDS
+    )
+    to.calls += caller.wait(LATE_SECONDS).succeeded
+    to.asterisk += cpu_seconds(asterisk) - before[0]
+    to.service += cpu_seconds(service) - before[1] if service else 0.0
+    started = time.monotonic()
+    full = cell.sipp.call(TALKING, rate=FULL_CALLS, calls=FULL_CALLS, at_once=FULL_AT_ONCE, seconds=0.0)
+    to.full_calls += full.wait(LATE_SECONDS).succeeded
+    to.full_seconds += time.monotonic() - started
+
+
+def rows(alone: Watched, one: Watched, two: Watched) -> list[Row]:
+    """Each against Asterisk alone."""
+    said = "not watched"
+    return [
+        _against("Asterisk's CPU a call, one service attached", one.asterisk_ms, alone, Budget.WATCHED_CALL),
+        _against("Asterisk's CPU a call, two replicas attached", two.asterisk_ms, alone),
+        Row(
+            "calls a second Asterisk holds, one service attached",
+            "/s",
+            Figure(one.calls_a_second),
+            Figure(alone.calls_a_second),
+            said,
+        ),
+        Row(
+            "calls a second Asterisk holds, two replicas attached",
+            "/s",
+            Figure(two.calls_a_second),
+            Figure(alone.calls_a_second),
+            said,
+        ),
+        Row("the service's CPU a call", "ms", Figure(one.service_ms), budget=Budget.SERVICE_CPU),
+    ]
+
+
+def _against(what: str, ours: float, alone: Watched, budget: Budget | None = None) -> Row:
+    return Row(what, "ms", Figure(ours), Figure(alone.asterisk_ms), "not watched", budget)
