@@ -67,9 +67,7 @@ async def measure() -> AsyncIterator[Row]:
 def _measure(cell: Cell, to: Watched, service: int) -> None:
     asterisk = cell.asterisk_pid
     before = cpu_seconds(asterisk), cpu_seconds(service) if service else 0.0
-    caller = cell.sipp.call(
-        TALKING, rate=STEADY_RATE, calls=STEADY_CALLS, at_once=STEADY_CALLS, seconds=STEADY_SECONDS
-    )
+    caller = cell.sipp.call(TALKING, rate=STEADY_RATE, calls=STEADY_CALLS, at_once=STEADY_CALLS, seconds=STEADY_SECONDS)
     to.calls += caller.wait(LATE_SECONDS).succeeded
     to.asterisk += cpu_seconds(asterisk) - before[0]
     to.service += cpu_seconds(service) - before[1] if service else 0.0
