@@ -43,10 +43,13 @@ class Keeper:
         """A listener of `Live`: wakes the tasks of the supervisions that an event may concern."""
         if event and event.type == "StasisStart" and event.channel:
             self._arrived.add(event.channel.id)
-        if event is None or changes:
-            keys = self.live.picture.supervision_keys()
+        picture = self.live.picture
+        if event is None:
+            keys = set(picture.supervision_keys())
         else:
             keys = {key for thing in (event.channel, event.bridge) if thing and (key := ids.supervision_key(thing.id))}
+        for call in (call for change in changes for call in (change.before, change.after) if call):
+            keys |= picture.keys_of(call)
         for key in keys:
             self._wake(key)
 

@@ -82,6 +82,7 @@ class Channel:
 
     @property
     def resource(self) -> str:
+        """What the channel leads to; of a Snoop: the id of the channel it spies on."""
         return self.name.partition("/")[2].rpartition("-")[0]
 
     @property

@@ -4,7 +4,7 @@ Only `service.calls.reduce` writes to it. Calls are read anew from their channel
 is asked often is ready and nothing is kept twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from service import ids
@@ -13,6 +13,7 @@ from service.calls.derive import Surroundings, derive
 from service.calls.model import Bridge, Call, Channel
 from service.calls.roll import Roll
 from service.calls.supervision import Supervision
+from service.calls.ties import Ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Picture:
         self._by_linkedid: dict[str, dict[str, Channel]] = {}
         self._by_name: dict[str, Channel] = {}
         self._by_key: dict[str, dict[str, Channel]] = {}
-        self._keyed_bridges: set[str] = set()
+        self._ties = Ties()
         self._calls: dict[str, list[Call]] = {}
         self._by_domain: dict[str, Roll] = {}
         self._stale: set[str] = set()
@@ -83,8 +84,16 @@ class Picture:
     def supervised_call(self, of: Supervision) -> Call | None:
         """The call a supervision belongs to; a merge may have given it another id, then its Snoop's leg tells."""
         domain = of.target.domain
-        references = (of.target.call_id, of.target.leg, *(snoop.leg for snoop in of.snoops))
-        return next((call for reference in references if (call := self.find(domain, reference))), None)
+        return next((call for reference in of.references if (call := self.find(domain, reference))), None)
+
+    def keys_of(self, call: Call) -> set[str]:
+        """The keys of the supervisions that are, or were, of this call or of another one of its legs."""
+        return self._ties.of((call.id, *call.aliases, *call.channels))
+
+    def supervisions_of(self, call: Call) -> list[Supervision]:
+        """The supervisions of a call."""
+        found = (self.supervision(key) for key in sorted(self.keys_of(call)))
+        return [one for one in found if one and self.supervised_call(one) == call]
 
     def members(self, key: str) -> list[Channel]:
         """Every channel of a supervision: its own, and whatever else is in its bridge."""
@@ -92,9 +101,9 @@ class Picture:
         inside = [channel for member in (bridge.channels if bridge else ()) if (channel := self.channel(member))]
         return list({channel.id: channel for channel in (*self._by_key.get(key, {}).values(), *inside)}.values())
 
-    def supervision_keys(self) -> set[str]:
-        """The keys of all supervisions of which anything is left."""
-        return self._keyed_bridges | set(self._by_key)
+    def supervision_keys(self) -> Set[str]:
+        """The keys of all supervisions of which anything is left, as it is at every moment."""
+        return self._ties.keys
 
     def __len__(self) -> int:
         return len(self._channels)
@@ -112,6 +121,7 @@ class Picture:
         self._by_name[channel.name] = channel
         if key := ids.supervision_key(channel.id):
             self._by_key.setdefault(key, {})[channel.id] = channel
+            self._tie(key)
         self._stale.add(channel.linkedid)
 
     def drop_channel(self, channel_id: str) -> None:
@@ -128,7 +138,7 @@ class Picture:
         before = known.channels if known else frozenset()
         self._bridges[bridge.id] = bridge
         if key := ids.supervision_key(bridge.id):
-            self._keyed_bridges.add(key)
+            self._tie(key)
         self._left(bridge.id, before - bridge.channels)
         entered = {member for member in bridge.channels if self._bridge_of.get(member) != bridge.id}
         self._bridge_of |= dict.fromkeys(entered, bridge.id)
@@ -138,7 +148,8 @@ class Picture:
         bridge = self._bridges.pop(bridge_id, None)
         if bridge:
             self._left(bridge_id, bridge.channels)
-            self._keyed_bridges.discard(ids.supervision_key(bridge_id) or "")
+            if key := ids.supervision_key(bridge_id):
+                self._tie(key)
 
     def put_extensions(self, extensions: Iterable[tuple[str, str]]) -> None:
         self._extensions = set(extensions)
@@ -182,9 +193,19 @@ class Picture:
             del self._by_linkedid[channel.linkedid]
         if self._by_name.get(channel.name) is channel:
             del self._by_name[channel.name]
-        key = ids.supervision_key(channel.id)
-        if key and self._by_key[key].pop(channel.id) and not self._by_key[key]:
-            del self._by_key[key]
+        if key := ids.supervision_key(channel.id):
+            del self._by_key[key][channel.id]
+            if not self._by_key[key]:
+                del self._by_key[key]
+            self._tie(key)
+
+    def _tie(self, key: str) -> None:
+        """Brings up to date what a supervision names, after something of it has come, changed or gone."""
+        if key in self._by_key or ids.bridge_id(key) in self._bridges:
+            found = self.supervision(key)
+            self._ties.tie(key, frozenset(found.references if found else ()))
+        else:
+            self._ties.untie(key)
 
     def _left(self, bridge_id: str, channel_ids: Iterable[str]) -> None:
         for channel_id in channel_ids:

@@ -57,6 +57,11 @@ class Supervision:
     snoops: tuple[Snoop, ...]
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """The ids that lead to its call, the likeliest first; after a merge the call has another than the first."""
+        return self.target.call_id, self.target.leg, *(snoop.leg for snoop in self.snoops)
+
+    @property
     def heard(self) -> Snoop | None:
         """The Snoop in force: of those the supervisor hears the newest, which is to replace the others."""
         return next((snoop for snoop in reversed(self.snoops) if snoop.bridged), None)
@@ -87,5 +92,4 @@ def _snoop(channel: Channel, bridge: Bridge) -> Snoop | None:
     mode = ids.snoop_mode(channel.id)
     if mode is None:
         return None
-    leg = channel.name.partition("/")[2].rpartition("-")[0]
-    return Snoop(channel.id, Mode(mode), leg, channel.id in bridge.channels)
+    return Snoop(channel.id, Mode(mode), channel.resource, channel.id in bridge.channels)

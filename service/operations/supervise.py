@@ -43,11 +43,8 @@ class Supervising:
 
     def _present(self, call: Call, extension: str) -> Supervision | None:
         """The supervision of this extension on this call, if its phone is up or ringing."""
-        picture = self.board.live.picture
-        for supervision in picture.supervisions():
-            target = supervision.target
-            same = (target.domain, target.extension) == (call.domain, extension)
-            if same and supervision.phone and picture.supervised_call(supervision) == call:
+        for supervision in self.board.live.picture.supervisions_of(call):
+            if supervision.target.extension == extension and supervision.phone:
                 return supervision
         return None
 
