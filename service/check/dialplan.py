@@ -13,6 +13,8 @@ CONTEXTS = (
     "patchbay-ring",
     "patchbay-forward",
     "patchbay-callee",
+    "patchbay-phone",
+    "patchbay-sent-on",
     "patchbay-dial",
     "patchbay-tenant",
     "patchbay-redirect",

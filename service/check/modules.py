@@ -31,6 +31,7 @@ NEEDED = (
     "func_dialplan",
     "func_global",
     "func_logic",
+    "func_strings",
     # what the service asks of ARI
     "res_http_websocket",
     "res_stasis",

@@ -45,6 +45,7 @@ PROVIDERS = {
     "Playback": "app_playback",
     "Progress": CORE,
     "Queue": "app_queue",
+    "REDIRECTING": "func_callerid",
     "REGEX": "func_strings",
     "Return": "app_stack",
     "SHARED": "func_global",
@@ -191,7 +192,7 @@ def test_hotlines() -> None:
 
 def test_applications_and_functions_are_loaded() -> None:
     """Whatever the dialplan calls comes with a module that modules.conf loads."""
-    used = set(re.findall(r"(?<![\w^])([A-Z][A-Za-z_]+)\(", dialplan())) - {"Tb"}  # an option of Dial()
+    used = set(re.findall(r"(?<![\w^])([A-Z][A-Za-z_]+)\(", dialplan())) - {"Tib", "tib", "ib"}  # options of Dial()
     assert used <= set(PROVIDERS)
     assert {PROVIDERS[name] for name in used} - {CORE} <= loaded()
 
@@ -228,3 +229,12 @@ def test_only_tenants_numbers_can_be_dialled() -> None:
             f"exten => _11X,1,Set(CALLERID(all)=${{HOTLINE_${{CONTEXT}}}})\n same => n,{value}"
             in (CONF / "extensions.conf").read_text()
         )
+
+
+def test_no_phone_s_302_is_taken_at_its_word() -> None:
+    """Every Dial() and Queue() has option i: what a 302 names may be any channel of Asterisk."""
+    calls = re.findall(r"(Dial|Queue)\((.*)\)", dialplan())
+    assert calls
+    for application, arguments in calls:
+        flat = re.sub(r"\$\{[^{}]*\{[^{}]*\}[^{}]*\}|\$\{[^{}]*\}|\(.*?\)", "", arguments)
+        assert "i" in flat.split(",")[1 if application == "Queue" else 2], arguments
