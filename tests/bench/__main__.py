@@ -6,22 +6,40 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from tests.bench.run import SECTIONS, run
 from tests.bench.table import Row, as_json, compare, markdown, plain
 
+LIMIT_SECONDS = 460
+"""Of a whole run, so that it ends within eight minutes: what is not measured by then is not in the table."""
+
+
+class TimeUp(KeyboardInterrupt):
+    """The run has lasted `LIMIT_SECONDS`."""
+
 
 def main() -> int:
-    """0 whatever the table says, which is for reading; the arguments' own errors, and 130 for Ctrl-C."""
+    """0 whatever the table says, which is for reading; the arguments' own errors, and 130 when interrupted."""
     options = _options()
-    chosen = tuple(section for section in SECTIONS if section.name in options.only)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    rows: list[Row] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _end)
+    signal.alarm(LIMIT_SECONDS)
     try:
-        rows = asyncio.run(run(chosen))
+        asyncio.run(run((section for section in SECTIONS if section.name in options.only), rows))
+    except TimeUp:
+        print(f"the time of {LIMIT_SECONDS} s was up", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
+    signal.alarm(0)
     _tell(rows, options)
     return 0
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """Wherever the bench is, whatever has been started is ended on the way out."""
+    raise TimeUp if number == signal.SIGALRM else KeyboardInterrupt
 
 
 def _options() -> argparse.Namespace:

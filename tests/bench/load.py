@@ -24,6 +24,7 @@ FULL_CALLS, FULL_AT_ONCE = 500, 20
 """Calls of no length, the next as soon as one has ended: as fast as it goes."""
 
 LATE_SECONDS = 60.0
+"""For all calls to have ended, on a machine that is busy with other things."""
 
 
 @dataclass

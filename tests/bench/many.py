@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from tests.bench import startup
 from tests.bench.budgets import Budget
 from tests.bench.cell import TALKING, WAITING, Cell, open_cell
 from tests.bench.clients import Client, Pair, api, ari, by_turns, together
@@ -27,6 +28,7 @@ SETTLE_SECONDS = 10.0
 TRIES = 3
 """Asterisk may refuse some when the machine is busy: what is missing is called again."""
 
+STARTS = 2
 LIST, CHANNELS = "/v1/call", "/channels"
 CLIENTS = 50
 SECONDS = 3.0
@@ -50,6 +52,8 @@ async def measure() -> AsyncIterator[Row]:
                 medians[level] = Figure.of(one.ours).p50
                 yield list_row(held, 1, one, Budget.LIST if level == BUDGETED else None)
                 yield list_row(held, CLIENTS, await _alternating(ours, bare, CLIENTS))
+            async for row in startup.rows(cell, bare, cell.calls(), STARTS):
+                yield row
             yield growth_row(medians[LEVELS[-1]] / medians[LEVELS[-2]])
 
 

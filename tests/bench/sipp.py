@@ -1,5 +1,6 @@
 """sipp: callers and a callee that only signal, as many at once as are asked for."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ CALLER = "901"
 FOREVER = 7200.0
 """Seconds of a call that outlives the bench."""
 
-END_SECONDS = 2.0
+PAUSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ class Caller:
         self.process.wait(seconds)
         return self.tally()
 
-    def stop(self) -> None:
-        """Ends it; its calls stay as they are on the other side."""
-        child.stop(self.process, END_SECONDS)
+    async def ended(self, seconds: float) -> None:
+        """The same, beside whatever else goes on."""
+        async with asyncio.timeout(seconds):
+            while self.process.poll() is None:  # noqa: ASYNC110
+                await asyncio.sleep(PAUSE)
 
 
 class Sipp:

@@ -100,6 +100,10 @@ class Serving:
         self.server.should_exit = True
         self._thread.join()
 
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._thread.is_alive()
+
     def idle(self) -> bool:
         """Whether nothing is tended in the background any more."""
         tasks = asyncio.all_tasks(self.server.servers[0].get_loop())

@@ -11,6 +11,7 @@ from tests.bench.events import frames
 from tests.bench.figures import Figure, percentile
 from tests.bench.operations import settled
 from tests.bench.process import cpu_seconds, resident_kb
+from tests.bench.run import SECTIONS
 from tests.bench.table import Row
 
 LISTED = Row("a list", "ms", Figure(2.0, 9.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
@@ -89,6 +90,17 @@ def test_a_budget_without_a_row_is_in_the_table() -> None:
     told = table.plain([LISTED])
     assert told.count(table.NOT_MEASURED) == len(Budget) - 1
     assert Budget.MODE_SWITCH.value.what in told
+
+
+def test_every_budget_is_measured_by_one_section() -> None:
+    """A budget added without a measurement would only ever be `not measured`."""
+    declared = [budget for section in SECTIONS for budget in section.budgets]
+    assert sorted(declared, key=lambda budget: budget.name) == sorted(Budget, key=lambda budget: budget.name)
+
+
+def test_budgets_are_all_different() -> None:
+    """Of two that are equal Python makes one."""
+    assert len(Budget.__members__) == len(Budget) == 9
 
 
 def test_the_markdown_has_a_line_for_every_row() -> None:

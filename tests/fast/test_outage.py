@@ -272,3 +272,12 @@ def test_a_client_that_hangs_up_does_not_hurt(
     with caplog.at_level(logging.INFO, logger="patchbay"):
         assert listed(ready) == [call.call_id]
     assert "fault" not in caplog.text
+
+
+def test_it_ends_while_asterisk_owes_it_an_answer(asterisk: FakeAri, ready: Serving) -> None:
+    """An end that meets an address being asked for: the reader must not take it for an outage and live on."""
+    with asterisk.trouble("GET /channels/"):
+        asterisk.put(channel("pbx-1.1", "PJSIP/101@acme.test-00000001", dnid="102"))
+        eventually(lambda: any("/variable" in request.path for request in asterisk.asked), message="nobody asks")
+        ready.server.should_exit = True
+        eventually(lambda: not ready.alive(), message="the service does not end")
