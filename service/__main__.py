@@ -10,7 +10,7 @@ from service import __version__, log
 from service.app import create_app
 from service.check import command as check
 from service.settings import LogFormat, Settings, SettingsError, load
-from service.tenants import TenantBook, TenantsError
+from service.tenants import TenantBook, Tenants, TenantsError
 from service.tokens import hash_token, new_token
 
 KEEP_ALIVE_SECONDS = 80  # clients' pools keep idle connections up to 75 s; closing sooner races their next request
@@ -61,12 +61,27 @@ def serve(settings: Settings, tenants: TenantBook) -> int:
         tenants.path,
         zone,
     )
+    tell_limits(tenants.current)
     server = uvicorn.Server(config(settings, tenants))
     try:
         server.run()
     except SystemExit as asked:  # our own, or uvicorn could not start and has said why
         return 1 if asked.code else 0
     return 0 if server.started else 1
+
+
+def tell_limits(tenants: Tenants) -> None:
+    """Says who may call any number outside, so that nobody has it so without knowing; and who may call none."""
+    if not tenants.outbound.enabled:
+        log.logger.warning("calls outside are stopped for all tenants")
+    open_to_all = [tenant.domain for tenant in tenants.all if tenant.outbound.allow is None]
+    if open_to_all:
+        log.logger.warning(
+            "any number may be called outside by %s; [tenant.outbound] can limit it", ", ".join(open_to_all)
+        )
+    for tenant in tenants.all:
+        if not tenant.outbound.enabled:
+            log.logger.warning("calls outside are stopped", extra={"ids": {"tenant": tenant.domain}})
 
 
 def end(*_: object) -> None:
@@ -101,6 +116,7 @@ def reload(tenants: TenantBook) -> None:
         log.logger.error("the tenants stay as they were: %s", error)
     else:
         log.logger.info("tenants read again: %d", len(tenants.current.all))
+        tell_limits(tenants.current)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Builds everything once and puts it together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 
@@ -15,6 +17,7 @@ from service.api.routes import table
 from service.api.rows import Rows
 from service.ari.client import AriClient
 from service.background import Background
+from service.gate import Gate
 from service.gauges import LiveNumbers
 from service.keeper import Keeper
 from service.live import Live
@@ -44,9 +47,14 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             addresses = Addresses(live, background)
             rows = Rows(live, addresses, settings.zone)
             addresses.listeners.append(rows.notice_address)
-            live.listeners += [addresses.notice, rows.notice, Keeper(supervising.snooping, background).notice]
+            gate = Gate(board, tenants, background)
+            live.preparations.append(gate.prepare)
+            keeper = Keeper(supervising.snooping, background)
+            live.listeners += [addresses.notice, rows.notice, gate.notice, keeper.notice]
+            loop = asyncio.get_running_loop()
+            tenants.listeners.append(partial(loop.call_soon_threadsafe, gate.renew))
             background.start(live.run(), "the picture")
-            yield {"context": Context(settings, board, supervising, rows, metrics, refusals), "document": about}
+            yield {"context": Context(settings, board, gate, supervising, rows, metrics, refusals), "document": about}
 
     app = Starlette(
         routes=[entry.route() for entry in entries],

@@ -10,8 +10,12 @@ REDIRECT = "Local/redirect@patchbay-redirect/n"
 DIAL_CONTEXT = "patchbay-dial"
 PARK_CONTEXT = "patchbay-park"
 PARK_BRIDGE_PREFIX = PARK_BRIDGE
+POLICY = "Local/write@patchbay-policy/n"
 RECEIPT = "PatchbayRedirect"
 MOVED = "SHARED(PATCHBAY_MOVED)"  # on a moved leg: the id of the redirect that moved it
+GATE_RECEIPT = "PatchbayGate"
+POLICY_RECEIPT = "PatchbayPolicy"
+EVERYBODY = "*"  # in place of a domain: what holds for all tenants
 
 # Unasked, a Local channel takes 192 kHz. The phone behind it would have that rate one way and its own the other, and
 # a leg that mixes rates loses what is whispered to it when one Snoop on it takes the place of another. Signed linear
@@ -36,14 +40,35 @@ def ring(extension: str, domain: str, show: str, side: Side | None) -> Variables
     }
 
 
-def dial(domain: str, caller_id: str, trunk: str, record: CallRecord) -> Variables:
-    """For patchbay-dial: how the number is reached (no trunk: inside), and what every leg of the call carries."""
+def dial_inside(record: CallRecord) -> Variables:
+    """For patchbay-dial: an extension is called; every leg carries the record."""
     return {
-        "PATCHBAY_DOMAIN": domain,
-        "PATCHBAY_CALLERID": caller_id,
-        "PATCHBAY_TRUNK": trunk,
-        "__PATCHBAY_CALL": record.render(),
+        "PATCHBAY_DOMAIN": record.domain,
+        "PATCHBAY_CALLERID": record.source,
+        "PATCHBAY_TRUNK": "",
+        **carried(record),
     }
+
+
+def dial_outside(record: CallRecord, hotline: str, trunk: str) -> Variables:
+    """For patchbay-ring and patchbay-dial: a number is called; the legs carry the record once the gate is passed."""
+    return {
+        "PATCHBAY_DOMAIN": record.domain,
+        "PATCHBAY_CALLERID": hotline,
+        "PATCHBAY_TRUNK": trunk,
+        "PATCHBAY_NUMBER": record.destination,
+        "PATCHBAY_RECORD": record.render(),
+    }
+
+
+def carried(record: CallRecord) -> Variables:
+    """What makes every channel one of the tenant's call from the start."""
+    return {"__PATCHBAY_CALL": record.render()}
+
+
+def policy(receipt: str, whose: str, limits: str) -> Variables:
+    """For patchbay-policy: the limits as the gate reads them, and whose they are."""
+    return {"PATCHBAY_ID": receipt, "PATCHBAY_TENANT": whose, "PATCHBAY_POLICY": limits}
 
 
 def redirect(

@@ -6,7 +6,8 @@
     ├── CallNotAnswered      the leg in question is not there, or not up
     ├── ExtensionUnknown     no such extension in the tenant
     ├── ExtensionOffline     the extension has no phone registered
-    └── HotlineUnknown       the hotline is not the tenant's
+    ├── HotlineUnknown       the hotline is not the tenant's
+    └── DoNotCall            the tenant's limits forbid this call outside
 
 Operations raise them; `service.api.errors` alone knows what each looks like on the wire.
 """
@@ -38,3 +39,7 @@ class ExtensionOffline(Refused):
 
 class HotlineUnknown(Refused):
     """The tenant has no such hotline."""
+
+
+class DoNotCall(Refused):
+    """The number may not be called, or the tenant has made as many calls as it may."""

@@ -34,13 +34,18 @@ def call_id(linkedid: str, domain: str) -> str:
 
 
 def new_key() -> str:
-    """A key for one supervision or one redirect: 32 hexadecimal digits."""
+    """A key for one supervision, one redirect or the like: 32 hexadecimal digits."""
     return uuid4().hex
 
 
 def redirect_id(key: str) -> str:
     """The channel that carries out a redirect."""
     return f"{OURS}{key}-redirect"
+
+
+def policy_id(key: str) -> str:
+    """The channel that writes one tenant's outbound limits."""
+    return f"{OURS}{key}-policy"
 
 
 def bridge_id(key: str) -> str:

@@ -7,7 +7,7 @@ nothing else; whoever wants to act on a change is told of it and acts in a task 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -53,6 +53,7 @@ class Live:
         self.metrics = ari.metrics
         self.ready = False
         self.listeners: list[Listener] = [journal.turning_points]
+        self.preparations: list[Callable[[], Awaitable[None]]] = []  # done before a new picture is served
         self._expectations = Expectations()
         self._deliver: Callable[[Event], None] = self._apply
         self._until: set[asyncio.Event] = set()
@@ -126,6 +127,8 @@ class Live:
             reduce.apply(picture, event)
         journal.snapshot(self.picture, picture)
         self.picture, self._deliver = picture, self._apply
+        for prepare in self.preparations:
+            await prepare()
         self._set_ready(True)
         self.metrics.connections.inc()
         self.metrics.snapshot.observe(time.monotonic() - started)

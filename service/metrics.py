@@ -10,6 +10,9 @@ from service import __version__
 # Seconds. An operation takes some 10 ms and a phone's answer is not waited for, so most of the buckets are small.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
+# What the gate says when it refuses. busy: the counts of a tenant could not be had within Asterisk's 3 s.
+REFUSALS = ("stopped", "number", "at_once", "per_minute", "per_day", "busy")
+
 _ARI_WORDS = frozenset(
     "channels bridges endpoints applications events user asterisk info modules variable snoop addChannel removeChannel "
     "subscription eventFilter".split()
@@ -31,6 +34,11 @@ class Metrics:
         )
         self.snapshot = self._histogram("patchbay_snapshot_seconds", "From connecting to a complete picture.")
         self.event_lag = self._histogram("patchbay_event_lag_seconds", "Age of an event when it was applied.")
+        self.outbound_refused = Counter(
+            "patchbay_outbound_refused", "Calls outside that a limit refused.", ["reason"], registry=self.registry
+        )
+        for reason in REFUSALS:
+            self.outbound_refused.labels(reason)
         self._requests = self._histogram("patchbay_request_seconds", "API requests.", "route", "outcome")
         self._ari = self._histogram("patchbay_ari_request_seconds", "Requests to Asterisk.", "request", "status")
 

@@ -106,10 +106,10 @@ class Switchboard:
             async with asyncio.timeout(RING_SECONDS):
                 await request
         except (AriError, TimeoutError) as error:
-            await self._take_back(channel)
+            await self.take_back(channel)
             raise Unavailable(str(error) or f"no answer to a ring in {RING_SECONDS} s") from error
 
-    async def _take_back(self, channel: str) -> None:
+    async def take_back(self, channel: str) -> None:
         """Ends a channel that Asterisk may have made without our hearing of it."""
         with suppress(AriError, TimeoutError):
             async with asyncio.timeout(AFTERWARDS_SECONDS):

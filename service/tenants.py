@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from service.ids import OURS
+from service.outbound import Outbound, Switch
 from service.tokens import Token, hash_token
 
 
@@ -47,10 +48,12 @@ class Tenant(_Entry):
     enabled: bool = True
     tokens: tuple[Token, ...] = ()
     hotlines: Mapping[Hotline, HotlineEntry] = Field(default_factory=dict)
+    outbound: Outbound = Outbound()
 
 
 class _File(_Entry):
     tenant: tuple[Tenant, ...] = ()
+    outbound: Switch = Switch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,11 @@ class Grant:
 
 
 class Tenants:
-    """All tenants, found by token."""
+    """All tenants, found by token, and what holds for all of them."""
 
-    def __init__(self, tenants: tuple[Tenant, ...]) -> None:
+    def __init__(self, tenants: tuple[Tenant, ...], outbound: Switch) -> None:
         self.all = tenants
+        self.outbound = outbound
         self._by_hash = {token.hash: Grant(tenant, token) for tenant in tenants for token in tenant.tokens}
 
     def by_token(self, token: str) -> Grant | None:
@@ -85,10 +89,16 @@ class TenantBook:
         self.path = path
         self.now = now
         self.current = load(path)
+        self.listeners: list[Callable[[], object]] = []
 
     def reload(self) -> None:
-        """Reads the file again. Raises TenantsError, and then the tenants stay as they were."""
+        """Reads the file again. Raises TenantsError, and then the tenants stay as they were.
+
+        The listeners are told, where the signal handler runs: they are to be quick.
+        """
         self.current = load(self.path)
+        for tell in self.listeners:
+            tell()
 
 
 def load(path: Path) -> Tenants:
@@ -104,11 +114,11 @@ def load(path: Path) -> Tenants:
     except tomllib.TOMLDecodeError as error:
         raise TenantsError(f"{path}: not TOML: {error}; mend that line") from error
     try:
-        tenants = _File.model_validate(content).tenant
+        file = _File.model_validate(content)
     except ValidationError as error:
         raise TenantsError(f"{path}: {_first(error)}") from error
-    _check_unique(path, tenants)
-    return Tenants(tenants)
+    _check_unique(path, file.tenant)
+    return Tenants(file.tenant, file.outbound)
 
 
 def _check_unique(path: Path, tenants: tuple[Tenant, ...]) -> None:

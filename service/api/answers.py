@@ -10,6 +10,7 @@ from service import __version__
 from service.errors import (
     CallNotAnswered,
     CallNotFound,
+    DoNotCall,
     ExtensionOffline,
     ExtensionUnknown,
     HotlineUnknown,
@@ -41,6 +42,7 @@ class ApiError(StrEnum):
     EXTENSION_INVALID = "extension_invalid"
     NUMBER_CALL_OUT_INVALID = "number_call_out_invalid"
     USER_NOT_REGISTERED = "user_not_registered"
+    DO_NOT_CALL = "do_not_call"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     UNKNOWN = "Unknown"
@@ -52,6 +54,7 @@ MESSAGES = {
     ApiError.EXTENSION_INVALID: "Extension not found or disabled",
     ApiError.NUMBER_CALL_OUT_INVALID: "Your hotline invalid",
     ApiError.USER_NOT_REGISTERED: "User not registered extension with Softphone, IP Phone, Web",
+    ApiError.DO_NOT_CALL: "Do not call",
     ApiError.UNAUTHORIZED: "Your access token is missing or invalid",
     ApiError.FORBIDDEN: "Your access token does not allow this",
 }
@@ -85,6 +88,7 @@ WORDS: dict[type[Refused], tuple[ApiError, V1Error]] = {
     ExtensionUnknown: (ApiError.EXTENSION_INVALID, V1Error.USER_NOT_REGISTERED),
     ExtensionOffline: (ApiError.USER_NOT_REGISTERED, V1Error.USER_NOT_REGISTERED),
     HotlineUnknown: (ApiError.NUMBER_CALL_OUT_INVALID, V1Error.USER_NOT_REGISTERED),
+    DoNotCall: (ApiError.DO_NOT_CALL, V1Error.SERVICE_UNAVAILABLE),
 }
 
 # The words of /api for what is wrong with a request as such; for all else it is `Unknown`.

@@ -25,7 +25,9 @@ async def post_click2call(request: Request) -> Response:
     if not tenant(request).enabled:
         return _failed(request, ApiError.TENANT_INVALID)
     try:
-        call_id = await click_to_call(held.board, tenant(request), Click(body.extension, body.hotline, number))
+        call_id = await click_to_call(
+            held.board, held.gate, tenant(request), Click(body.extension, body.hotline, number)
+        )
     except Refused as refused:
         rebind(refused=str(refused) or type(refused).__name__)
         return _failed(request, WORDS[type(refused)][0], 503 if isinstance(refused, Unavailable) else 200)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from service.api.refusals import Refusals
 from service.api.rows import Rows
+from service.gate import Gate
 from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
@@ -20,6 +21,7 @@ class Context:
 
     settings: Settings
     board: Switchboard
+    gate: Gate
     supervising: Supervising
     rows: Rows
     metrics: Metrics

@@ -29,6 +29,7 @@ CLICK_ERRORS = (
     ApiError.EXTENSION_INVALID,
     ApiError.NUMBER_CALL_OUT_INVALID,
     ApiError.USER_NOT_REGISTERED,
+    ApiError.DO_NOT_CALL,
 )
 LISTEN = "Rings `ext`; it hears both sides, nobody hears it. One that is on the call already changes mode unrung."
 WHISPER = "Rings `ext`; it hears both sides, the call's extension hears it, the other party never."

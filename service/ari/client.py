@@ -163,6 +163,9 @@ class AriClient:
         query = {"variable": variable}
         return _read(_VARIABLE, await self._request("GET", "asterisk", "variable", query=query)).value
 
+    async def asterisk_set_global_var(self, variable: str, value: str) -> None:
+        await self._request("POST", "asterisk", "variable", query={"variable": variable, "value": value})
+
     async def asterisk_get_object(self, config_class: str, object_type: str, object_id: str) -> dict[str, str]:
         """A configuration object as it was loaded: its settings by name."""
         path = ("asterisk", "config", "dynamic", config_class, object_type, object_id)

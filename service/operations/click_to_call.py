@@ -4,10 +4,12 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from service import dialplan, ids
 from service.calls.record import CallRecord, Direction, Side
 from service.errors import ExtensionUnknown, HotlineUnknown
+from service.gate import Gate
 from service.switchboard import Switchboard
 from service.tenants import Tenant
 
@@ -33,10 +35,10 @@ def dialable(text: str) -> str | None:
     return number if _NUMBER.fullmatch(number) else None
 
 
-async def click_to_call(board: Switchboard, tenant: Tenant, click: Click) -> str:
+async def click_to_call(board: Switchboard, gate: Gate, tenant: Tenant, click: Click) -> str:
     """Starts the call and returns its id; the extension may still be ringing for a minute.
 
-    Raises Unavailable, ExtensionUnknown, HotlineUnknown, ExtensionOffline, in this order.
+    Raises Unavailable, ExtensionUnknown, HotlineUnknown, ExtensionOffline, DoNotCall, in this order.
     """
     board.require_ready()
     online, inside = await asyncio.gather(
@@ -52,15 +54,17 @@ async def click_to_call(board: Switchboard, tenant: Tenant, click: Click) -> str
     record = CallRecord(
         call_id, tenant.domain, direction, int(time.time()), source=click.extension, destination=click.number
     )
-    caller_id, trunk = (click.extension, "") if inside else (click.hotline, hotline.trunk)
-    await _originate(
-        board,
-        record,
-        {
-            **dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG),
-            **dialplan.dial(tenant.domain, caller_id, trunk, record),
-        },
-    )
+    ring = dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG)
+    if inside:
+        await _originate(board, record, {**ring, **dialplan.dial_inside(record)})
+    else:
+        outside = {**ring, **dialplan.dial_outside(record, click.hotline, hotline.trunk)}
+        if gate.limits(tenant):
+            await gate.let_through(call_id, partial(_originate, board, record, outside))
+        else:
+            await _originate(board, record, {**outside, **dialplan.carried(record)})
+    picture = board.live.picture
+    await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)
     return call_id
 
 
@@ -80,4 +84,3 @@ async def _originate(board: Switchboard, record: CallRecord, variables: dialplan
         "formats": dialplan.FORMATS,
     }
     await board.ring(record.call_id, target, variables)
-    await board.live.until(lambda: board.live.picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)

@@ -103,7 +103,8 @@ class Bare:
         call_id = str(uuid4())
         variables = {
             **dialplan.ring(AGENT, ACME, show=TALKING, side=Side.ALEG),
-            **dialplan.dial(ACME, HOTLINE, "carrier", self._record(call_id)),
+            **dialplan.dial_outside(self._record(call_id), HOTLINE, "carrier"),
+            **dialplan.carried(self._record(call_id)),
         }
         target = {"context": dialplan.DIAL_CONTEXT, "extension": TALKING, "priority": "1"}
         await self._originate(call_id, dialplan.RING, variables, **target, formats=dialplan.FORMATS)

@@ -113,6 +113,10 @@ class FakeAri:
         self.receipts_lost = False
         self.moved: dict[str, str] = {}  # the last redirect of each channel
         self.clock_ahead = timedelta()  # of ours
+        self.gate = "allowed"  # what becomes of a click that has to wait for it; "" for silence
+        self.written = "SUCCESS"  # what becomes of limits that are written; "" for silence
+        self.limits: dict[str, str] = {}
+        self.globals: dict[str, str] = {}
         self.snoops_enter = True
         self._troubles: list[Trouble] = []
         self._sockets: set[web.WebSocketResponse] = set()
@@ -337,15 +341,29 @@ class FakeAri:
             if self.receipt == "SUCCESS":
                 self.moved[variables["PATCHBAY_CHANNEL"]] = variables["PATCHBAY_ID"]
             if self.receipt and not self.receipts_lost:
-                told = {"Id": variables["PATCHBAY_ID"], "Status": self.receipt}
-                event = {"type": "ChannelUserevent", "eventname": "PatchbayRedirect", "userevent": told}
-                await self._send(json.dumps(event))
+                await self._tell("PatchbayRedirect", Id=variables["PATCHBAY_ID"], Status=self.receipt)
+            return web.json_response({"id": channel_id})
+        if asked.query["endpoint"].startswith("Local/write@"):
+            if self.written:
+                self.limits[variables["PATCHBAY_TENANT"]] = variables["PATCHBAY_POLICY"]
+                await self._tell("PatchbayPolicy", Id=variables["PATCHBAY_ID"], Status=self.written)
             return web.json_response({"id": channel_id})
         name = f"Local/ring@patchbay-ring-{channel_id[-8:]};1"
-        made = channel(channel_id, name, state="Down", app="", call=variables.get("__PATCHBAY_CALL", ""))
+        call = variables.get("__PATCHBAY_CALL", "")
+        if not call and "PATCHBAY_RECORD" in variables:
+            if self.gate:
+                about = {"Domain": variables["PATCHBAY_DOMAIN"], "Number": variables["PATCHBAY_NUMBER"]}
+                await self._tell("PatchbayGate", Id=channel_id, Status=self.gate, **about)
+            if self.gate != "allowed":
+                return web.json_response({"id": channel_id})
+            call = variables["PATCHBAY_RECORD"]
+        made = channel(channel_id, name, state="Down", app="", call=call)
         self.channels[channel_id] = made
         await self._send(json.dumps({"type": "ChannelCreated", "channel": made}))
         return web.json_response(made)
+
+    async def _tell(self, name: str, **fields: str) -> None:
+        await self._send(json.dumps({"type": "ChannelUserevent", "eventname": name, "userevent": fields}))
 
     async def _hang_up(self, asked: Asked) -> web.Response:
         ended = self.channels.pop(asked.path.rpartition("/")[2], None)
@@ -377,6 +395,13 @@ class FakeAri:
         await self._send(json.dumps({"type": "BridgeDestroyed", "bridge": gone | {"channels": []}}))
         return web.Response(status=204)
 
+    async def _global(self, asked: Asked) -> web.Response:
+        return web.json_response({"value": self.globals.get(asked.query["variable"], "")})
+
+    async def _set_global(self, asked: Asked) -> web.Response:
+        self.globals[asked.query["variable"]] = asked.query["value"]
+        return web.Response(status=204)
+
     async def _variable(self, asked: Asked) -> web.Response:
         if asked.query["variable"] == dialplan.MOVED:
             return web.json_response({"value": self.moved.get(asked.path.split("/")[2], "")})
@@ -399,4 +424,6 @@ ANSWERS: dict[str, Callable[[FakeAri, Asked], Coroutine[Any, Any, web.Response]]
     "DELETE /bridges": FakeAri._destroy_bridge,
     "GET /endpoints": FakeAri._endpoints,
     "POST /events/user": FakeAri._echo,
+    "GET /asterisk/variable": FakeAri._global,
+    "POST /asterisk/variable": FakeAri._set_global,
 }

@@ -16,6 +16,7 @@ from service.calls.reduce import CHANNELVARS
 from service.check import clock, configuration, dialplan, modules, render, run, version
 from service.check.finding import Finding, Level, fail, ok, put, some, unseen, warn
 from service.check.look import Look
+from service.outbound import Switch
 from service.settings import Settings
 from service.tenants import Tenants
 from tests.fast.conf_files import names, section
@@ -129,7 +130,7 @@ class Silent:
 
 def test_what_is_not_shown_is_not_guessed() -> None:
     """The line is given all the same."""
-    look = Look(Silent(), Settings(_env_file=None), Tenants(()))  # type: ignore[arg-type, call-arg]
+    look = Look(Silent(), Settings(_env_file=None), Tenants((), Switch()))  # type: ignore[arg-type, call-arg]
     (finding,) = asyncio.run(configuration.channelvars(look))
     assert finding.level is Level.WARN
     assert finding.text == "not looked at: this Asterisk does not show its ari.conf"

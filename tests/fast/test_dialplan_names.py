@@ -10,13 +10,17 @@ from service import dialplan
 from service.calls import reduce
 from service.calls.model import PARK_BRIDGE
 from service.calls.record import CallRecord, Direction, LegRecord, Side
+from service.gate import ALLOWED, WRITTEN
+from service.metrics import REFUSALS
 from tests.fast.conf_files import Section, section, sections
 
 PATCHBAY = "patchbay.conf"
 RECORD = CallRecord("id", "acme.test", Direction.OUTBOUND, 1, "101", "0909123456")
 DUE = dialplan.due(1767323045.6)
 RING = {**dialplan.ring("101", "acme.test", "0909123456", Side.ALEG), **DUE}
-DIAL = dialplan.dial("acme.test", "02873001234", "carrier", RECORD)
+INSIDE = dialplan.dial_inside(RECORD)
+OUTSIDE = dialplan.dial_outside(RECORD, "02873001234", "carrier")
+POLICY = dialplan.policy("key", "acme.test", "open/1/2/3/^(.)$/^$")
 REDIRECT = {
     **dialplan.redirect(
         "key",
@@ -33,8 +37,9 @@ REDIRECT = {
 }
 # Which variables a channel has when it enters a context.
 GIVEN: Mapping[str, Mapping[str, str]] = {
-    "patchbay-ring": RING,
-    "patchbay-dial": {**RING, **DIAL},
+    "patchbay-ring": {**RING, **OUTSIDE},
+    "patchbay-dial": {**RING, **OUTSIDE},
+    "patchbay-policy": POLICY,
     "patchbay-redirect": REDIRECT,
     "patchbay-move": {},
     "patchbay-park": {},
@@ -56,12 +61,12 @@ def read(steps: str) -> set[str]:
 
 
 def written(steps: str) -> set[str]:
-    return set(re.findall(r"Set\(_*(PATCHBAY_\w+)=", steps))
+    return set(re.findall(r"Set\((?:LOCAL\()?_*(PATCHBAY_\w+)\)?=", steps))
 
 
 def test_the_contexts_the_service_enters_exist() -> None:
     """With the extension it enters, at priority 1."""
-    for dialled in (dialplan.RING, dialplan.REDIRECT):
+    for dialled in (dialplan.RING, dialplan.REDIRECT, dialplan.POLICY):
         exten, _, context = dialled.removeprefix("Local/").removesuffix("/n").partition("@")
         assert section(PATCHBAY, context).get("exten")[0].startswith(f"{exten},1,")
     for context, pattern in ((dialplan.DIAL_CONTEXT, "_[+0-9]X!,1,"), (dialplan.PARK_CONTEXT, "_[0-9a-zA-Z].,1,")):
@@ -94,7 +99,9 @@ def _carried_into(context: str) -> set[str]:
 def test_every_variable_that_is_given_is_read() -> None:
     """None is sent in vain."""
     assert set(_plain(RING)) <= read(text("patchbay-ring"))
-    assert set(_plain(DIAL)) - {reduce.CALL} <= read(text("patchbay-dial"))
+    assert set(_plain(OUTSIDE)) <= read(text("patchbay-ring")) | read(text("patchbay-dial"))
+    assert set(_plain(INSIDE)) - {reduce.CALL} <= set(OUTSIDE)
+    assert set(POLICY) <= read(text("patchbay-policy"))
     assert set(_plain(REDIRECT)) <= read(text("patchbay-redirect"))
 
 
@@ -114,7 +121,9 @@ def test_what_channels_tell_is_what_the_dialplan_writes() -> None:
     move = text("patchbay-move")
     assert f"Set(__{reduce.CALL}=${{SHARED(PATCHBAY_RECORD)}})" in move
     assert f"Set({reduce.LEG}=${{SHARED(PATCHBAY_LEG)}})" in move
-    assert f"__{reduce.CALL}" in DIAL
+    assert f"__{reduce.CALL}" in INSIDE
+    for context in ("patchbay-ring", "patchbay-dial"):
+        assert f"Set(__{reduce.CALL}=${{PATCHBAY_RECORD}})" in text(context)
     assert f"Set({reduce.LEG}=${{ARG1}}/)" in text("patchbay-callee")
     assert LegRecord.parse(f"{Side.ALEG}/") == LegRecord(Side.ALEG)
 
@@ -136,9 +145,35 @@ def test_nothing_begins_when_it_is_due_no_more() -> None:
     assert dialplan.due(1767323045.6) == {"PATCHBAY_DUE": "1767323045"}
 
 
+def test_the_gate_s_word() -> None:
+    """Allowed, or one of the reasons that are counted; each reason there is can come."""
+    events = re.findall(r"UserEvent\((.*)\)$", text("patchbay-ring") + "\n" + text("patchbay-refuse"), re.MULTILINE)
+    assert events == [
+        f"{dialplan.GATE_RECEIPT},Id:${{CHANNEL(linkedid)}},Status:{ALLOWED}",
+        f"{dialplan.GATE_RECEIPT},Id:${{ARG1}},Domain:${{ARG2}},Number:${{PATCHBAY_NUMBER}},Status:${{ARG4}}",
+    ]
+    words = {
+        word
+        for name in ("patchbay-admit", "patchbay-rules", "patchbay-count")
+        for word in re.findall(r"Return\((\w+)\)", text(name))
+    }
+    assert words == {ALLOWED, "count", *REFUSALS}
+
+
+def test_the_limits_are_written_where_they_are_read() -> None:
+    """Under one name of Asterisk's database, and those for everybody under theirs."""
+    family = "DB(patchbay-outbound/"
+    assert f"{family}${{PATCHBAY_TENANT}})=${{PATCHBAY_POLICY}}" in text("patchbay-policy")
+    assert f"${{{family}{dialplan.EVERYBODY})}}" in text("patchbay-rules")
+    for context in ("patchbay-rules", "patchbay-count"):
+        assert f"${{{family}${{ARG1}})}}" in text(context)
+    assert f"UserEvent({dialplan.POLICY_RECEIPT},Id:${{PATCHBAY_ID}},Status:" in text("patchbay-policy")
+    assert f"]?{WRITTEN}:" in text("patchbay-policy")
+
+
 def test_no_other_event_is_sent() -> None:
     """Nobody would read it."""
-    assert sum(text(one.name).count("UserEvent(") for one in contexts()) == 1
+    assert sum(text(one.name).count("UserEvent(") for one in contexts()) == 4
 
 
 def test_the_parks_bridge() -> None:

@@ -20,6 +20,7 @@ MESSAGES = {
     "extension_invalid": "Extension not found or disabled",
     "number_call_out_invalid": "Your hotline invalid",
     "user_not_registered": "User not registered extension with Softphone, IP Phone, Web",
+    "do_not_call": "Do not call",
     "Unknown": "Service Unavailable",
 }
 

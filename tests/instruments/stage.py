@@ -20,13 +20,16 @@ HOTLINES = {ACME: ("02873001234", "02873001235"), GLOBEX: ("02873005678", "02873
 MOBILE = "0909123456"
 
 
-def tenants_file(tokens: dict[str, str]) -> str:
-    """The two demo tenants with these tokens."""
-    parts = []
+def tenants_file(tokens: Mapping[str, str], limits: Mapping[str, str] | None = None) -> str:
+    """The two demo tenants with these tokens; `limits` are lines of [tenant.outbound] by domain, * for [outbound]."""
+    limits = limits or {}
+    parts = [f"[outbound]\n{limits['*']}\n"] if "*" in limits else []
     for domain, token in tokens.items():
         digest = hashlib.sha256(token.encode()).hexdigest()
         hotlines = "".join(f'"{number}" = {{ trunk = "carrier" }}\n' for number in HOTLINES[domain])
         parts.append(f'[[tenant]]\ndomain = "{domain}"\ntokens = ["sha256:{digest}"]\n[tenant.hotlines]\n{hotlines}')
+        if domain in limits:
+            parts.append(f"[tenant.outbound]\n{limits[domain]}\n")
     return "\n".join(parts)
 
 
