@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.instruments.control import PhoneError
@@ -36,6 +38,10 @@ def ring_and_reject(limits: Limits, stage: Stage, number: str = MOBILE) -> None:
         assert b'"call_uuid"' in limits.click("101", number)
         eventually(lambda: phone.rings, message="not rung")
         eventually(lambda: not stage.channels(), message="Asterisk still holds something")
+
+
+def has_refused(limits: Limits, calls: float) -> bool:
+    return limits.refused("at_once") == calls
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,24 @@ def test_ten_clicks_at_once_through_two_replicas(stage: Stage, limits: Limits, t
         assert len(agent.rings) == 3
     finally:
         other.stop()
+
+
+def test_many_calls_at_the_same_instant(stage: Stage, limits: Limits) -> None:
+    """Side by side in Asterisk's own threads, as phones dial: three pass, turn after turn."""
+    stage.mobile(1).start()
+    limits.set("at_once = 3")
+    counted, callers, turns = limits.refused("at_once"), 32, 4
+    call = {"endpoint": f"Local/{MOBILE}@acme.test/n", "app": stage.service.settings["app"]}
+    with (
+        httpx.Client(base_url=stage.pbx.ari_url, auth=("patchbay", stage.pbx.secrets.ari_password)) as ari,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        for turn in range(1, turns + 1):
+            list(pool.map(lambda _: ari.post("/channels", params=call).raise_for_status(), range(callers)))
+            refused = counted + turn * (callers - 3)
+            eventually(partial(has_refused, limits, refused), message="not all but three")
+            stage.pbx.cli("channel request hangup all")
+            eventually(lambda: not stage.channels(), message="still there")
 
 
 def test_the_counts_outlive_the_service(stage: Stage, limits: Limits) -> None:
