@@ -270,3 +270,14 @@ def test_a_place_is_held_as_long_as_the_leg_outside(stage: Stage, limits: Limits
     scene.hears({"agent": "other", "other": "agent"})
     stage.acme.click("103", MOBILE)
     third.wait_ringing()
+
+
+def test_a_click_that_its_phone_sends_outside_has_two_places(stage: Stage, limits: Limits) -> None:
+    """The one it was let through with waits for the number clicked, also while the phone's choice is rung."""
+    limits.set("at_once = 2")
+    mobile = stage.mobile(1)
+    stage.start(agent=extension(stage, "101", 2), mobile=mobile)
+    with refuser(stage, "103", "302 Moved Temporarily", "sip:0908000000@acme.test"):
+        stage.acme.click("103", MOBILE)
+        mobile.wait_ringing()
+        limits.refuse_click("at_once")
