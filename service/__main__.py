@@ -47,7 +47,7 @@ def print_token() -> int:
 
 def serve(settings: Settings, tenants: TenantBook) -> int:
     """Serves until SIGINT or SIGTERM; SIGHUP reads the tenants again."""
-    log.configure(settings.log_level, as_json=settings.log_format is LogFormat.JSON)
+    log.configure(settings.log_level, tenants.knows, as_json=settings.log_format is LogFormat.JSON)
     signal.signal(signal.SIGHUP, lambda *_: reload(tenants))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)

@@ -12,7 +12,11 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
+from service.masking import IsSecret, mask
+
 logger = logging.getLogger("patchbay")
+
+LONGEST_VALUE = 200  # of what is bound: an absurdly long call id makes no long line
 
 _context: ContextVar[dict[str, str]] = ContextVar("context", default={})  # noqa: B039  never written, only replaced
 
@@ -21,7 +25,8 @@ class ContextFilter(logging.Filter):
     """Gives every entry the bound ids: as `ids`, and as `tail` in key=value form."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        ids = {**_context.get(), **getattr(record, "ids", {})}
+        given = _context.get() | getattr(record, "ids", {})
+        ids = {key: value[:LONGEST_VALUE] for key, value in given.items()}
         record.__dict__["ids"] = ids
         record.tail = "".join(f" {key}={safe(value)}" for key, value in ids.items())
         return True
@@ -49,10 +54,23 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry)
 
 
-def configure(level: str, *, as_json: bool = False) -> None:
+class Masked(logging.Formatter):
+    """What another formatter makes of an entry, with every secret in it blotted out."""
+
+    def __init__(self, inner: logging.Formatter, is_secret: IsSecret) -> None:
+        super().__init__()
+        self._inner = inner
+        self._is_secret = is_secret
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(self._inner.format(record), self._is_secret)
+
+
+def configure(level: str, is_secret: IsSecret, *, as_json: bool = False) -> None:
     """Logs to standard error. What libraries tell at debug stays out: websockets prints the ARI password there."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if as_json else Lines("%(asctime)s %(levelname)-7s %(message)s%(tail)s"))
+    lines = JsonLines() if as_json else Lines("%(asctime)s %(levelname)-7s %(message)s%(tail)s")
+    handler.setFormatter(Masked(lines, is_secret))
     handler.addFilter(ContextFilter())
     own = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=max(own, logging.INFO), handlers=[handler], force=True)

@@ -91,6 +91,10 @@ class TenantBook:
         self.current = load(path)
         self.listeners: list[Callable[[], object]] = []
 
+    def knows(self, token: str) -> bool:
+        """Whether it is a token of the file, be it expired or of a disabled tenant."""
+        return self.current.by_token(token) is not None
+
     def reload(self) -> None:
         """Reads the file again. Raises TenantsError, and then the tenants stay as they were.
 

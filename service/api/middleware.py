@@ -22,7 +22,8 @@ from service.metrics import Metrics
 from service.settings import Settings
 from service.tenants import TenantBook
 
-LOGGED_PATH_LENGTH = 200
+LOGGED_PATH_LENGTH, LOGGED_METHOD_LENGTH = 200, 20
+QUIET_STATUSES = (429,)  # each is counted in a warning instead, or whoever is turned away could flood the log
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 
 
@@ -56,10 +57,16 @@ class RequestLog:
                 self._log(scope, status, time.perf_counter() - started)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
-        level = "debug" if scope["path"] in self.quiet_paths else "info"
+        level = "debug" if scope["path"] in self.quiet_paths or status in QUIET_STATUSES else "info"
         client = safe(scope["client"][0]) if scope.get("client") else "-"
-        path = safe(scope["path"][:LOGGED_PATH_LENGTH])
-        getattr(logger, level)("%s %s %s %d %.1f ms", client, scope["method"], path, status, seconds * 1000)
+        method = scope["method"] if len(scope["method"]) <= LOGGED_METHOD_LENGTH else "…"
+        path = safe(_shown(scope["path"]))
+        getattr(logger, level)("%s %s %s %d %.1f ms", client, method, path, status, seconds * 1000)
+
+
+def _shown(path: str) -> str:
+    """A path, or whole segments of it: no half of a segment, because half a token is not known for one."""
+    return path if len(path) <= LOGGED_PATH_LENGTH else path[:LOGGED_PATH_LENGTH].rpartition("/")[0] + "/…"
 
 
 def _request_id(headers: Headers) -> str:

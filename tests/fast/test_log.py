@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,8 @@ from tests.fast.channels import trunk
 from tests.fast.replay import events, start, steps
 
 Printed = Callable[[], str]
+SECRET = "mKd0-Xq_3vN8rT5wYb1LzJ7hGf2sPc9uAeRi4oQtE6U"  # as `python -m service token` makes them
+ODD = "s3cret.of/an+operator~=="
 HEAD = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG  |INFO   |WARNING|ERROR  ) "
 
 
@@ -31,7 +34,7 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Printe
     def start(level: str = "info", **how: bool) -> Printed:
         out = io.StringIO()
         monkeypatch.setattr("sys.stderr", out)
-        log.configure(level, **how)
+        log.configure(level, {SECRET, ODD}.__contains__, **how)
         return out.getvalue
 
     yield start
@@ -97,6 +100,50 @@ def test_hostile_text_begins_no_line(configured: Callable[..., Printed]) -> None
     assert len([line for line in lines if re.match(HEAD, line)]) == 3
     assert not [line for line in lines if line.startswith("2026-01-01")]
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("secret", [SECRET, ODD])
+@pytest.mark.parametrize(
+    "place",
+    ["/v1/call/%s/listen", "token=%s", "Bearer%%20%s", "x@%s:5060", "<%s>", "%s", "%s,", "GET /%s?a=b", "a&t=%s"],
+)
+def test_a_token_is_blotted_out(configured: Callable[..., Printed], place: str, secret: str, as_json: bool) -> None:
+    """Wherever it stands in a message, an id or a traceback."""
+    printed = configured(as_json=as_json)
+    for spelt in (quote(secret, safe=""), "".join(f"%{ord(sign):02x}" for sign in secret)):
+        said = place % spelt
+        with bind(refused=said):
+            logger.info("asked for %s", said)
+        try:
+            raise ValueError(said)
+        except ValueError:
+            logger.exception("failed")
+        assert spelt not in printed()
+    assert printed().count("[token]") == 6
+
+
+def test_a_token_with_a_slash_in_it_is_blotted_out(configured: Callable[..., Printed]) -> None:
+    """As base64 makes them."""
+    printed = configured()
+    for value, said in ((ODD, "[token]"), (f"Bearer {ODD}", "'Bearer [token]'")):
+        with bind(refused=value):
+            logger.info("asked")
+        assert printed().endswith(f"asked refused={said}\n")
+
+
+def test_what_is_no_token_stays(configured: Callable[..., Printed]) -> None:
+    """Also what has one inside."""
+    printed = configured()
+    logger.info("%s %sx", SECRET[:-1], SECRET)
+    assert f"{SECRET[:-1]} {SECRET}x" in printed()
+
+
+def test_no_value_makes_a_long_line(configured: Callable[..., Printed]) -> None:
+    printed = configured()
+    with bind(refused="[" * 30_000):
+        logger.info("asked")
+    assert len(printed()) < 400
 
 
 @given(st.text())

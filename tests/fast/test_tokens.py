@@ -253,15 +253,13 @@ def test_many_addresses_are_slowed_together(clock: Clock) -> None:
 
 def test_memory_is_bounded(clock: Clock) -> None:
     """What is forgotten is what was quiet for longest."""
-    pace = Pace(1, 60, clock)
-    assert pace.turn("first") == 0
-    for number in range(MOST_KEYS - 1):
-        pace.turn(str(number))
-    assert pace.turn("first") is None
+    pace = Pace(2, 60, clock)
+    for name in ("first", "second", *map(str, range(MOST_KEYS - 2)), "first"):
+        assert pace.turn(name) == 0
     pace.turn("one more")
     assert len(pace) == MOST_KEYS
-    assert pace.turn("one more") is None
-    assert pace.turn("first") == 0
+    assert pace.turn("first") is None
+    assert [pace.turn("second"), pace.turn("second")] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -287,10 +285,12 @@ def test_a_unix_socket_asks() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/call", "/api/click2call"])
-def test_whoever_tries_tokens_slows_nobody_else_down(guarded: Serving, path: str) -> None:
+def test_whoever_tries_tokens_slows_nobody_else_down(
+    guarded: Serving, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
     """Sixty guesses at once: some are answered 429; a neighbour's token, from the same address, is as good as ever."""
     source = stranger()
-    with ThreadPoolExecutor(60) as pool:
+    with ThreadPoolExecutor(60) as pool, caplog.at_level(logging.INFO, logger="patchbay"):
         guesses = [pool.submit(ask, guarded, f"guess-{number}", "POST", path, source=source) for number in range(60)]
         neighbour = ask(guarded, "read", "GET", "/v1/call", source=source)
         answers = [guess.result() for guess in guesses]
@@ -301,3 +301,16 @@ def test_whoever_tries_tokens_slows_nobody_else_down(guarded: Serving, path: str
     assert turned_away.headers["content-type"] == "application/json"
     plain, wrapped = b'{"error":"Too Many Requests"}', envelope("Unknown", "Too Many Requests")
     assert turned_away.body == (wrapped if path.startswith("/api") else plain)
+    assert " 401 " in caplog.text
+    assert " 429 " not in caplog.text, "a line for each would flood the log"
+
+
+def test_a_token_that_does_never_waits(guarded: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when refusals wait for ever; nor does one that only lacks a scope."""
+
+    async def for_ever(*_: object) -> bool:
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(Refusals, "turn", for_ever)
+    assert ask(guarded, "read", "GET", "/v1/call").status == 200
+    assert ask(guarded, "read", "POST", "/api/click2call").status == 403
