@@ -9,7 +9,7 @@ import uvicorn
 from service import __version__, log
 from service.app import create_app
 from service.check import command as check
-from service.settings import LogFormat, Settings, SettingsError, load
+from service.settings import LogFormat, Settings, SettingsError, load, refuse_well_known
 from service.tenants import TenantBook, Tenants, TenantsError
 from service.tokens import hash_token, new_token
 
@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load()
         tenants = TenantBook(settings.tenants)
+        if not arguments:
+            refuse_well_known(settings)
     except (SettingsError, TenantsError) as error:
         print(error, file=sys.stderr)
         return 1

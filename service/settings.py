@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.calls.record import Side
+from service.wellknown import is_well_known
 
 PREFIX = "PATCHBAY_"
 
@@ -102,6 +103,15 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo | None:
         """The zone of created_time, None for the system's."""
         return ZoneInfo(self.timezone) if self.timezone else None
+
+
+def refuse_well_known(settings: Settings) -> None:
+    """Raises SettingsError when everybody knows the ARI password: whoever has it has every call and every phone."""
+    if is_well_known(settings.ari_password.get_secret_value(), settings.ari_user):
+        raise SettingsError(
+            "PATCHBAY_ARI_PASSWORD: is none, or one that everybody knows; "
+            "put a long random one into ari.conf and into the environment or .env"
+        )
 
 
 def load() -> Settings:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from service.ids import OURS
 from service.outbound import Outbound, Switch
 from service.tokens import Token, hash_token
+from service.wellknown import is_well_known_token
 
 
 def _not_ours(domain: str) -> str:
@@ -144,6 +145,12 @@ def _check_unique(path: Path, tenants: tuple[Tenant, ...]) -> None:
 def _check_tokens(path: Path, tenant: Tenant) -> None:
     """What is logged under a token's name was done with that token, and its scopes are said in one place."""
     tokens = set(tenant.tokens)
+    for token in tokens:
+        if is_well_known_token(token.hash):
+            raise TenantsError(
+                f"{path}: tenant {tenant.domain} has a token that everybody knows ({token.hash[:15]}…); "
+                "make one with `python -m service token`"
+            )
     for digest, times in Counter(token.hash for token in tokens).items():
         if times > 1:
             raise TenantsError(f"{path}: tenant {tenant.domain} has token {digest[:15]}… in {times} ways; keep one")

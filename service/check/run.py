@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from service.ari.client import AriClient
 from service.ari.errors import AriError
-from service.check import clock, configuration, connection, dialplan, events, modules, tenants, version
+from service.check import clock, configuration, connection, dialplan, events, modules, passwords, tenants, version
 from service.check.events import Hearing, hearing
 from service.check.finding import Finding, Level, ok, unseen
 from service.check.look import Look
@@ -25,6 +25,7 @@ PLAIN: tuple[tuple[str, Check], ...] = (
     (configuration.CHANNELVARS_SUBJECT, configuration.channelvars),
     (configuration.TRIGGER_SUBJECT, configuration.overload_trigger),
     (clock.CLOCK_SUBJECT, clock.check),
+    (passwords.SUBJECT, passwords.check),
     (events.APP_SUBJECT, events.application),
 )
 PROBING: tuple[tuple[str, ProbeCheck], ...] = (

@@ -120,7 +120,8 @@ def test_a_port_in_use_stops_the_start(alone: Path) -> None:
             env={
                 "PATCHBAY_PORT": str(port),
                 "PATCHBAY_ARI_URL": NOBODY,
-                "PATCHBAY_TENANTS": str(tenants_file(alone, "t")),
+                "PATCHBAY_ARI_PASSWORD": "s3cret-ari",
+                "PATCHBAY_TENANTS": str(tenants_file(alone, "first-token")),
             },
             capture_output=True,
             text=True,
@@ -164,7 +165,7 @@ def test_without_asterisk_it_lives_and_takes_new_tenants_on_sighup(alone: Path, 
 
 def test_what_uvicorn_is_told(alone: Path) -> None:
     """Keep-alive outlasts clients' pools; forwarded headers count from configured proxies only."""
-    book = TenantBook(tenants_file(alone, "t"))
+    book = TenantBook(tenants_file(alone, "first-token"))
     plain = config(Settings(), book)
     assert plain.timeout_keep_alive == KEEP_ALIVE_SECONDS > 75
     assert not plain.proxy_headers
