@@ -8,6 +8,7 @@ import uvicorn
 
 from service import __version__, log
 from service.app import create_app
+from service.audit.file import AuditFile
 from service.check import command as check
 from service.settings import LogFormat, Settings, SettingsError, load, refuse_well_known
 from service.tenants import TenantBook, Tenants, TenantsError
@@ -50,7 +51,7 @@ def print_token() -> int:
 def serve(settings: Settings, tenants: TenantBook) -> int:
     """Serves until SIGINT or SIGTERM; SIGHUP reads the tenants again."""
     log.configure(settings.log_level, tenants.knows, as_json=settings.log_format is LogFormat.JSON)
-    signal.signal(signal.SIGHUP, lambda *_: reload(tenants))
+    signal.signal(signal.SIGHUP, lambda *_: reload(tenants, AuditFile(settings.audit_log)))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     zone = settings.timezone or datetime.now().astimezone().tzname()
@@ -110,8 +111,12 @@ def config(settings: Settings, tenants: TenantBook) -> uvicorn.Config:
     )
 
 
-def reload(tenants: TenantBook) -> None:
-    """Reads the tenants again; a file that is wrong changes nothing."""
+def reload(tenants: TenantBook, audit: AuditFile) -> None:
+    """Reads the tenants again; a file that is wrong changes nothing. Makes the audit log anew that was renamed."""
+    try:
+        audit.prove()
+    except OSError as error:
+        log.logger.error("nobody can supervise until %s can be written: %s", audit.path, error)
     try:
         tenants.reload()
     except TenantsError as error:

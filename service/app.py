@@ -16,6 +16,8 @@ from service.api.refusals import Refusals
 from service.api.routes import table
 from service.api.rows import Rows
 from service.ari.client import AriClient
+from service.audit.file import AuditFile
+from service.audit.trail import Trail
 from service.background import Background
 from service.gate import Gate
 from service.gauges import LiveNumbers
@@ -24,6 +26,8 @@ from service.live import Live
 from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
+from service.snooping import Snooping
+from service.succession import Succession
 from service.switchboard import Switchboard
 from service.tenants import TenantBook
 
@@ -43,18 +47,22 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             live = Live(ari, settings.app)
             metrics.registry.register(LiveNumbers(live, by_tenant=settings.metrics_tenants))
             board = Switchboard(live)
-            supervising = Supervising(board)
+            trail = Trail(AuditFile(settings.audit_log), settings.app, settings.instance_id, metrics)
+            await trail.open()
+            snooping = Snooping(board, trail)
             addresses = Addresses(live, background)
             rows = Rows(live, addresses, settings.zone)
             addresses.listeners.append(rows.notice_address)
             gate = Gate(board, tenants, background)
             live.preparations.append(gate.prepare)
-            keeper = Keeper(supervising.snooping, background)
-            live.listeners += [addresses.notice, rows.notice, gate.notice, keeper.notice]
+            keeper, succession = Keeper(snooping, background), Succession(trail, live, background)
+            live.listeners += [addresses.notice, rows.notice, gate.notice, keeper.notice, succession.notice]
             loop = asyncio.get_running_loop()
             tenants.listeners.append(partial(loop.call_soon_threadsafe, gate.renew))
             background.start(live.run(), "the picture")
-            yield {"context": Context(settings, board, gate, supervising, rows, metrics, refusals), "document": about}
+            supervising = Supervising(snooping)
+            held = Context(settings, board, gate, supervising, trail, rows, metrics, refusals)
+            yield {"context": held, "document": about}
 
     app = Starlette(
         routes=[entry.route() for entry in entries],

@@ -11,11 +11,12 @@ from contextlib import suppress
 from service import ids
 from service.ari.errors import AriError
 from service.ari.models import Event
+from service.audit import entry, story
 from service.background import Background
 from service.calls.model import Call, Leg
 from service.calls.picture import Change
 from service.calls.supervision import Mode, Snoop, Supervision
-from service.errors import CallNotAnswered, Refused
+from service.errors import CallNotAnswered, Refused, Unavailable
 from service.log import bind, logger
 from service.snooping import Snooping
 
@@ -27,6 +28,8 @@ ENDED_SECONDS = 0.3
 ENTER_SECONDS = 0.5
 # An answered supervisor is let in by the replica that rang it; when that one has died, by another.
 ADMIT_SECONDS = 1.0
+# Until a disk has room again.
+AUDIT_RETRY_SECONDS = 2.0
 
 
 class Keeper:
@@ -45,7 +48,7 @@ class Keeper:
             self._arrived.add(event.channel.id)
         picture = self.live.picture
         if event is None:
-            keys = set(picture.supervision_keys())
+            keys = picture.supervision_keys() | set(self._again)  # also those that are gone from it
         else:
             keys = {key for thing in (event.channel, event.bridge) if thing and (key := ids.supervision_key(thing.id))}
         for call in (call for change in changes for call in (change.before, change.after) if call):
@@ -68,6 +71,7 @@ class Keeper:
                 self._again[key].clear()
                 seconds = await tended.look()
                 await _woken(self._again[key], seconds)
+            await tended.tell_end()
         finally:
             del self._again[key]
             self._arrived.discard(ids.phone_id(key))
@@ -85,11 +89,15 @@ class Tended:
 
     def __init__(self, snooping: Snooping, key: str, arrived: set[str]) -> None:
         self.snooping = snooping
+        self.trail = snooping.trail
         self.live = snooping.board.live
         self.key = key
         self.arrived = arrived
         self.mode = Mode.LISTEN  # nobody is heard by mistake
         self.rung = False
+        self.hears = False
+        self.reason = ""
+        self.seen: Supervision | None = None
         self.partner: str | None = None
         self.since: dict[str, float] = {}
         self.outside: dict[str, float] = {}
@@ -106,7 +114,9 @@ class Tended:
             return await self._look(supervision)
 
     async def _look(self, supervision: Supervision) -> float | None:
+        self.seen = supervision
         self.mode = supervision.mode or self.mode
+        self.hears = self.hears or supervision.phone_bridged
         wait = self._over(supervision)
         if wait is not None:
             if wait <= 0:
@@ -115,7 +125,7 @@ class Tended:
         call = self.live.picture.supervised_call(supervision)
         assert call is not None, "_over() has just seen it"
         try:
-            waits = (await self._admit(supervision), await self._follow(supervision, call))
+            waits = (await self._admit(supervision, call), await self._follow(supervision, call))
         except (AriError, Refused) as error:
             logger.warning("supervisor %s: %s", supervision.target.extension, error)
             return ADMIT_SECONDS
@@ -136,10 +146,46 @@ class Tended:
         return self.since.setdefault(what, now) + seconds - now
 
     async def _end(self, supervision: Supervision) -> None:
-        logger.info("supervisor %s off", supervision.target.extension)
+        self.reason = self.reason or self._why(supervision)
+        logger.info("supervisor %s off: %s", supervision.target.extension, self.reason)
         await self.snooping.clear(self.key)
 
-    async def _admit(self, supervision: Supervision) -> float | None:
+    def _why(self, supervision: Supervision) -> str:
+        if self.live.picture.supervised_call(supervision) is None:
+            return story.CALL_ENDED
+        last = self.trail.last(self.key)
+        if self.hears or (last and last.event in (entry.Event.HEARS, entry.Event.FOLLOWS)):
+            return story.HUNG_UP
+        return story.NEVER_HEARD if self.rung else story.UNSEEN
+
+    async def tell_end(self) -> None:
+        """Nothing is left of it; tried until it is written, because no beginning is to stand without an end."""
+        reason = self.reason or (self._why(self.seen) if self.seen else story.UNSEEN)
+        while True:
+            try:
+                return await self.trail.ended(self._last(), reason)
+            except Unavailable:
+                await asyncio.sleep(AUDIT_RETRY_SECONDS)
+
+    def _last(self) -> entry.Entry:
+        """The newest that is known of it, if only from what stood on Asterisk."""
+        if last := self.trail.last(self.key):
+            return last
+        if self.seen is None:
+            return entry.Entry(entry.Event.ENDED, key=self.key)
+        return story.goes_on(entry.Event.ENDED, self.seen, None, self.seen.target.leg, self.mode, None)
+
+    async def _tell(self, event: entry.Event, supervision: Supervision, call: Call, leg: str) -> None:
+        """Before it happens. Raises Unavailable when it cannot be told, and then the supervision is over."""
+        last = self.trail.last(self.key)
+        try:
+            await self.trail.record(story.goes_on(event, supervision, call, leg, self.mode, last))
+        except Unavailable:
+            self.reason = story.NOT_AUDITED
+            await self._end(supervision)
+            raise
+
+    async def _admit(self, supervision: Supervision, call: Call) -> float | None:
         phone = supervision.phone
         if phone and supervision.phone_bridged:
             self.arrived.discard(phone.id)  # when it is in no more, it is on its way out
@@ -149,6 +195,8 @@ class Tended:
             return None
         if phone.id not in self.arrived and (left := self._left("not let in", ADMIT_SECONDS)) > 0:
             return left
+        heard = supervision.heard
+        await self._tell(entry.Event.HEARS, supervision, call, heard.leg if heard else supervision.target.leg)
         await self.snooping.admit(supervision)
         logger.info("supervisor %s on: %s", supervision.target.extension, self.mode)
         return None
@@ -164,6 +212,7 @@ class Tended:
             return left
         await self._hang_up(supervision.snoops)
         if leg := _extension_leg(call):
+            await self._tell(entry.Event.FOLLOWS, supervision, call, leg.id)
             try:
                 await self.snooping.spy(self.key, leg.id, self.mode)
             except CallNotAnswered:
@@ -184,6 +233,7 @@ class Tended:
         before, now = self.partner, next((leg.id for leg in call.legs if leg.id != heard.leg and leg.up), None)
         self.partner = now or before
         if now and before and now != before:
+            await self._tell(entry.Event.FOLLOWS, supervision, call, heard.leg)
             with suppress(CallNotAnswered):
                 await self.snooping.renew(supervision)
 

@@ -92,6 +92,11 @@ def rebind(**ids: str) -> None:
     _context.set({**_context.get(), **ids})
 
 
+def bound(name: str) -> str:
+    """The bound id of this name, "" when there is none."""
+    return _context.get().get(name, "")
+
+
 def outage(failures: int, error: Exception) -> None:
     """The first failure is news, its repetitions are not."""
     level = logging.DEBUG if failures else logging.WARNING

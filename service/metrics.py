@@ -32,6 +32,9 @@ class Metrics:
         self.auth_failures = Counter(
             "patchbay_auth_failures", "Requests whose token does not do.", ("reason",), registry=self.registry
         )
+        self.audit_failures = Counter(
+            "patchbay_audit_failures", "Lines the audit log could not take.", registry=self.registry
+        )
         self.snapshot = self._histogram("patchbay_snapshot_seconds", "From connecting to a complete picture.")
         self.event_lag = self._histogram("patchbay_event_lag_seconds", "Age of an event when it was applied.")
         self.outbound_refused = Counter(

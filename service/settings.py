@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     ari_password: SecretStr = SecretStr("")
     app: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_.-]{1,80}$")] = Field(default_factory=default_app)
     tenants: Path = Path("tenants.toml")
+    audit_log: Path = Path("audit.jsonl")  # without it there is no supervision
     timezone: str = ""  # of created_time; the system's when empty
     park_seconds: Annotated[int, Field(ge=1, le=3600)] = 10  # the contract's ten seconds
     park_legs: ParkLegs = ParkLegs.CUT

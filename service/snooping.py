@@ -11,6 +11,9 @@ from contextlib import AsyncExitStack, suppress
 from service import dialplan, ids
 from service.ari.client import Direction
 from service.ari.errors import AriConflict, AriError, AriRefused, AriUnreachable
+from service.audit import story
+from service.audit.entry import By, Entry
+from service.audit.trail import Trail
 from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Snoop, Supervision, Target
 from service.errors import CallNotAnswered, Unavailable
@@ -35,23 +38,32 @@ GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 class Snooping:
     """Makes, changes and ends supervisions."""
 
-    def __init__(self, board: Switchboard) -> None:
+    def __init__(self, board: Switchboard, trail: Trail) -> None:
         self.board = board
         self.ari = board.ari
+        self.trail = trail
 
-    async def begin(self, call: Call, leg: Leg, extension: str, mode: Mode) -> None:
-        """Spies on the leg and rings the supervisor; if any step fails, undoes those before it.
+    async def begin(self, call: Call, leg: Leg, extension: str, mode: Mode, by: By) -> None:
+        """Tells the audit log, spies on the leg and rings the supervisor; if a step fails, undoes those before it.
 
-        Raises CallNotAnswered when the leg ends meanwhile, Unavailable when Asterisk refuses.
+        Raises CallNotAnswered when the leg ends meanwhile, Unavailable when the log cannot be written or Asterisk
+        refuses.
         """
         key = ids.new_key()
         target = Target(call.domain, extension, call.id, leg.id)
+        told = story.rung(key, call, leg, extension, mode, by)
+        await self.trail.record(told)
         async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._tell_failed, told)
             undo.push_async_callback(self.clear, key)
             await asked(self.ari.bridges_create(ids.bridge_id(key), target.render()))
             await self.spy(key, leg.id, mode)
             await self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number)
             undo.pop_all()
+
+    async def _tell_failed(self, told: Entry) -> None:
+        with suppress(Unavailable):  # the next service finds it without an end
+            await self.trail.ended(told, story.NEVER_HEARD)
 
     async def _ring(self, phone: str, domain: str, extension: str, show: str) -> None:
         """Rings the supervisor; returns when the picture has the phone, so that the next request finds it there."""

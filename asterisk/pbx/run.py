@@ -30,6 +30,7 @@ RTP = (10000, 10999)
 DEMO_HOTLINES = {"acme.test": ("02873001234", "02873001235"), "globex.test": ("02873005678", "02873005679")}
 TENANTS = PRIVATE / "tenants.toml"
 SERVICE_LOG = PRIVATE / "service.log"
+AUDIT_LOG = PRIVATE / "audit.jsonl"
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
@@ -137,6 +138,7 @@ def start_service(pbx: Pbx) -> Service:
         "PATCHBAY_ARI_USER": "patchbay",
         "PATCHBAY_ARI_PASSWORD": pbx.secrets.ari_password,
         "PATCHBAY_TENANTS": str(TENANTS),
+        "PATCHBAY_AUDIT_LOG": str(AUDIT_LOG),
     }
     process = child.start([sys.executable, "-m", "service"], SERVICE_LOG, env=env, cwd=PROJECT)
     return Service(process, f"http://{LOOPBACK}:{port}")

@@ -8,12 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.api.answers import WORDS, V1Error, v1_failure
-from service.api.body import BodyError, ParkBody, SuperviseBody, TransferBody, read
+from service.api.body import BodyError, ParkBody, TransferBody, read
 from service.api.context import context, tenant
 from service.api.shapes import Done, Parked
 from service.api.table import Handler
 from service.calls.record import Side
-from service.calls.supervision import Mode
 from service.errors import Refused
 from service.log import rebind
 from service.operations.park import park
@@ -47,16 +46,12 @@ def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:
 
     def wrap(handler: Handler) -> Handler:
         async def answered(request: Request) -> Response:
-            error = None
             try:
                 return await handler(request)
-            except BodyError:
-                error = V1Error.DATA_IS_REQUIRED
-            except LegsError:
-                error = V1Error.LEGS_INVALID
-            except Refused as refused:
-                error = WORDS[type(refused)][1]
-                rebind(refused=str(refused) or type(refused).__name__)
+            except (BodyError, LegsError, Refused) as refused:
+                error = failure_code(refused)
+                if isinstance(refused, Refused):
+                    rebind(refused=str(refused) or type(refused).__name__)
             request.state.outcome = str(error)
             always_200 = context(request).settings.failure_status is FailureStatus.OK
             return v1_failure(error, bare=bare, always_200=always_200)
@@ -64,6 +59,13 @@ def verb(*, bare: bool = False) -> Callable[[Handler], Handler]:
         return answered
 
     return wrap
+
+
+def failure_code(error: BodyError | LegsError | Refused) -> V1Error:
+    """The contract's code for what is wrong with the request of a verb."""
+    if isinstance(error, BodyError):
+        return V1Error.DATA_IS_REQUIRED
+    return V1Error.LEGS_INVALID if isinstance(error, LegsError) else WORDS[type(error)][1]
 
 
 @verb()
@@ -85,19 +87,6 @@ async def post_park(request: Request) -> Response:
     cut = side if held.settings.park_legs is ParkLegs.CUT else side.other
     await park(held.board, tenant(request), call_reference(request), cut, held.settings.park_seconds)
     return JSONResponse(Parked(status="success", call_id=call_reference(request)))
-
-
-def supervise(mode: Mode) -> Handler:
-    """The handler of listen, whisper or barge."""
-
-    @verb()
-    async def post_supervise(request: Request) -> Response:
-        held = context(request)
-        body = await read(request, SuperviseBody)
-        await held.supervising.supervise(tenant(request), call_reference(request), body.ext, mode)
-        return JSONResponse(Done(status="success", call_id=call_reference(request), ext=body.ext))
-
-    return post_supervise
 
 
 def call_reference(request: Request) -> str:

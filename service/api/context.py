@@ -6,7 +6,10 @@ from starlette.requests import Request
 
 from service.api.refusals import Refusals
 from service.api.rows import Rows
+from service.audit.entry import By
+from service.audit.trail import Trail
 from service.gate import Gate
+from service.log import bound
 from service.metrics import Metrics
 from service.operations.supervise import Supervising
 from service.settings import Settings
@@ -23,6 +26,7 @@ class Context:
     board: Switchboard
     gate: Gate
     supervising: Supervising
+    trail: Trail
     rows: Rows
     metrics: Metrics
     refusals: Refusals
@@ -44,3 +48,8 @@ def token(request: Request) -> Token:
     """What is known of that token; never the token itself."""
     found: Token = request.state.token
     return found
+
+
+def by(request: Request) -> By:
+    """On whose request something is done, for the audit log."""
+    return By(token(request).name, bound("request"))

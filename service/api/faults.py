@@ -11,7 +11,11 @@ from service.api.authentication import Forbidden
 from service.api.body import TooLarge
 from service.api.context import context
 from service.api.refusals import Reason, source_of
+from service.api.supervise import refusal
 from service.errors import Unavailable
+from service.tokens import Scope
+
+FORBIDDEN = "FORBIDDEN"
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -28,6 +32,9 @@ async def _too_large(request: Request, error: Exception) -> Response:
 async def _forbidden(request: Request, error: Exception) -> Response:
     assert isinstance(error, Forbidden)
     context(request).refusals.note(Reason.SCOPE, source_of(request.scope.get("client")))
+    if error.needed is Scope.SUPERVISE:
+        mode = request.scope["path"].rpartition("/")[2]
+        await context(request).trail.refused(refusal(request, mode), FORBIDDEN)
     challenge = f'Bearer error="insufficient_scope", scope="{error.needed}"'  # RFC 6750
     return _failure(request, 403, {"WWW-Authenticate": challenge})
 

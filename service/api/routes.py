@@ -7,11 +7,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from service.api import document_page, samples
 from service.api.answers import ApiError, V1Error
 from service.api.body import Body, ClickToCallBody, ParkBody, SuperviseBody, TransferBody
-from service.api.calls import get_calls, post_park, post_transfer, supervise
+from service.api.calls import get_calls, post_park, post_transfer
 from service.api.click2call import post_click2call
 from service.api.context import context
 from service.api.health import get_live, get_ready
 from service.api.shapes import CallList, Clicked, Done, Health, Parked
+from service.api.supervise import supervise
 from service.api.table import Answer, Entry, Handler
 from service.calls.supervision import Mode
 from service.settings import FailureStatus, Settings

@@ -3,26 +3,28 @@
 import asyncio
 from weakref import WeakValueDictionary
 
+from service.audit import story
+from service.audit.entry import By
 from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Supervision
 from service.errors import CallNotAnswered
 from service.snooping import Snooping
-from service.switchboard import Switchboard
 from service.tenants import Tenant
 
 
 class Supervising:
     """The verb and its one piece of memory: a supervisor's requests about one call are served one after the other."""
 
-    def __init__(self, board: Switchboard) -> None:
-        self.board = board
-        self.snooping = Snooping(board)
+    def __init__(self, snooping: Snooping) -> None:
+        self.snooping = snooping
+        self.board = snooping.board
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
-    async def supervise(self, tenant: Tenant, reference: str, extension: str, mode: Mode) -> Call:
+    async def supervise(self, tenant: Tenant, reference: str, extension: str, mode: Mode, by: By) -> Call:
         """Puts the extension on the call in this mode; returns without waiting for it to answer.
 
-        Raises Unavailable, CallNotFound, ExtensionUnknown, ExtensionOffline, CallNotAnswered, in this order.
+        Raises Unavailable, CallNotFound, ExtensionUnknown, ExtensionOffline, CallNotAnswered, in this order; and
+        Unavailable when the audit log cannot be written.
         """
         self.board.require_ready()
         found = self.board.call(tenant, reference)
@@ -32,9 +34,9 @@ class Supervising:
             leg = spied_leg(call, reference)
             present = self._present(call, extension)
             if present is None:
-                await self.snooping.begin(call, leg, extension, mode)
+                await self.snooping.begin(call, leg, extension, mode, by)
             else:
-                await self._change(present, leg, reference, mode)
+                await self._change(present, call, leg, reference, mode, by)
             return call
 
     def _turn(self, *whose: str) -> asyncio.Lock:
@@ -48,11 +50,12 @@ class Supervising:
                 return supervision
         return None
 
-    async def _change(self, present: Supervision, leg: Leg, reference: str, mode: Mode) -> None:
+    async def _change(self, present: Supervision, call: Call, leg: Leg, reference: str, mode: Mode, by: By) -> None:
         """In place and unrung; the leg spied on stays unless another one's own id was given."""
         heard = present.heard
         wanted = heard.leg if heard and reference != leg.id else leg.id
         if heard is None or (heard.mode, heard.leg) != (mode, wanted):
+            await self.snooping.trail.record(story.mode_changed(present, call, wanted, mode, by))
             await self.snooping.switch(present, wanted, mode)
 
 

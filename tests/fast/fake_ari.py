@@ -118,6 +118,7 @@ class FakeAri:
         self.limits: dict[str, str] = {}
         self.globals: dict[str, str] = {}
         self.snoops_enter = True
+        self.witness: Callable[[Asked], object] = str  # told of every request as it comes
         self._troubles: list[Trouble] = []
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner: web.AppRunner | None = None
@@ -211,6 +212,18 @@ class FakeAri:
             member = self.channels[made["channels"][count - 1]]
             self.send("ChannelEnteredBridge", channel=member, bridge=made | {"channels": made["channels"][:count]})
 
+    def answer(self, channel_id: str) -> None:
+        """A phone that was rung into the application picks up, and says so."""
+        made = self.channels[channel_id] | {"state": "Up"}
+        self.channels[channel_id] = made
+        self.send("ChannelStateChange", channel=made)
+        self.send("StasisStart", channel=made, args=[])
+
+    def end(self, channel_id: str) -> None:
+        """A channel hangs up, and says so."""
+        ended = self.channels.pop(channel_id)
+        self.send("ChannelDestroyed", channel=ended, cause=16)
+
     def clear(self) -> None:
         """Ends every channel and bridge, and says so."""
         self._run(self._clear())
@@ -278,6 +291,7 @@ class FakeAri:
         text = await request.text()
         asked = Asked(request.method, path, dict(request.query), json.loads(text) if text else None)
         self.asked.append(asked)
+        self.witness(asked)
         trouble = self._trouble(str(asked))
         if trouble and (answer := await self._suffer(trouble)).status != 200:
             return answer

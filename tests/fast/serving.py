@@ -80,6 +80,7 @@ class Serving:
             "ari_url": ari_url,
             "app": "fast",
             "tenants": tenants_file(folder),
+            "audit_log": folder / "audit.jsonl",
             "port": 0,
             "timezone": ZONE,
         } | settings

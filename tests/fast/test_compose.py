@@ -39,7 +39,7 @@ TEXT = (PROJECT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 VARIABLE = re.compile(r"\$\{(PATCHBAY_\w+)")
-DECIDED_HERE = {"host", "port", "ari_url", "ari_user", "ari_password", "app", "tenants"}
+DECIDED_HERE = {"host", "port", "ari_url", "ari_user", "ari_password", "app", "tenants", "audit_log"}
 INSIDE = Network(IPv4Network("172.20.0.0/16"), IPv4Address("172.20.0.1"))
 ROUTES = """Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
 eth0\t00000000\t010014AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
@@ -120,6 +120,14 @@ def test_every_setting_can_be_set() -> None:
     """The service gets each of its settings from .env, but for those that only fit one value here."""
     passed = {name.removeprefix(PREFIX).lower() for name in SERVICES["service"]["environment"] if PREFIX in name}
     assert passed | DECIDED_HERE == set(Settings.model_fields) | {"host", "port"}
+
+
+def test_the_audit_log_outlives_its_container() -> None:
+    """It is in a volume, whose folder belongs to the service's user."""
+    folder = SERVICES["service"]["environment"]["PATCHBAY_AUDIT_LOG"].rpartition("/")[0]
+    assert f"audit:{folder}" in SERVICES["service"]["volumes"]
+    assert "audit" in COMPOSE["volumes"]
+    assert re.search(rf"install -d -m 700 -o patchbay -g patchbay .*{folder}$", DOCKERFILES[1].read_text(), re.M)
 
 
 def test_every_variable_is_documented() -> None:

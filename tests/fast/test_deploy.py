@@ -38,6 +38,17 @@ def test_the_secrets_are_root_s_alone() -> None:
     assert f"install -m 640 -g {directive('Group')} /dev/null {tenants[1]}\n" in STEPS
 
 
+def test_the_audit_log_has_a_place() -> None:
+    """The unit makes the folder and may write there; what rotates the file asks for a reload and makes none itself."""
+    audit = re.search(rf"{PREFIX}AUDIT_LOG=(\S+)", directive("Environment"))
+    assert audit
+    assert Path(audit[1]).parent == Path("/var/log") / directive("LogsDirectory")
+    assert "cp deploy/logrotate /etc/logrotate.d/patchbay\n" in STEPS
+    rotation = (DEPLOY / "logrotate").read_text()
+    assert f"\n{audit[1]} {{\n" in rotation
+    assert {"nocreate", "delaycompress", "systemctl reload patchbay"} <= set(re.split(r"\n\s+", rotation))
+
+
 def test_reload_is_the_signal_the_service_knows() -> None:
     assert directive("ExecReload") == "/bin/kill -HUP $MAINPID"
 

@@ -177,6 +177,7 @@ def service_settings(pbx: Pbx, tenants: Path) -> dict[str, str]:
         "ari_password": pbx.secrets.ari_password,
         "app": f"patchbay-{pbx.name}",
         "tenants": str(tenants),
+        "audit_log": str(tenants.with_name("audit.jsonl")),
         "timezone": "Asia/Ho_Chi_Minh",
         "log_level": "debug",
     }
