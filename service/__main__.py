@@ -15,7 +15,7 @@ from service.tenants import TenantBook, Tenants, TenantsError
 from service.tokens import hash_token, new_token
 
 KEEP_ALIVE_SECONDS = 80  # clients' pools keep idle connections up to 75 s; closing sooner races their next request
-SHUTDOWN_SECONDS = 2
+SHUTDOWN_SECONDS = 6  # a request that waits for Asterisk is answered after 5; Docker and systemd kill after 10
 HEAD_BYTES = 256 * 1024  # an absurdly long call id is answered by the contract, not by the parser
 USAGE = f"usage: python -m service [token | check [{check.JSON}]]"
 

@@ -43,7 +43,8 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         password = settings.ari_password.get_secret_value()
         client = AriClient(settings.ari_url, settings.ari_user, password, metrics)
-        async with client as ari, Background() as background:
+        # Left in this order: what is being done is brought to its end while events still come.
+        async with client as ari, Background() as stream, Background() as background:
             live = Live(ari, settings.app)
             metrics.registry.register(LiveNumbers(live, by_tenant=settings.metrics_tenants))
             board = Switchboard(live)
@@ -59,7 +60,7 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             live.listeners += [addresses.notice, rows.notice, gate.notice, keeper.notice, succession.notice]
             loop = asyncio.get_running_loop()
             tenants.listeners.append(partial(loop.call_soon_threadsafe, gate.renew))
-            background.start(live.run(), "the picture")
+            stream.start(live.run(), "the picture")
             supervising = Supervising(snooping)
             held = Context(settings, board, gate, supervising, trail, rows, metrics, refusals)
             yield {"context": held, "document": about}

@@ -12,7 +12,7 @@ from service import ids
 from service.ari.errors import AriError
 from service.ari.models import Event
 from service.audit import entry, story
-from service.background import Background
+from service.background import Background, whole
 from service.calls.model import Call, Leg
 from service.calls.picture import Change
 from service.calls.supervision import Mode, Snoop, Supervision
@@ -69,7 +69,7 @@ class Keeper:
         try:
             while key in self.live.picture.supervision_keys():
                 self._again[key].clear()
-                seconds = await tended.look()
+                seconds = await whole(tended.look())
                 await _woken(self._again[key], seconds)
             await tended.tell_end()
         finally:
@@ -78,10 +78,9 @@ class Keeper:
 
 
 async def _woken(event: asyncio.Event, seconds: float | None) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):  # wait_for() of Python 3.11 can swallow the end
+            await event.wait()
 
 
 class Tended:
