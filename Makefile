@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test fast bench check lock clean
+.PHONY: help run demo test fast bench soak check lock clean
 
 # The first that is new enough and can make an environment.
 FIT := -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -29,6 +29,9 @@ fast: .venv/dev ## the tests that need no Asterisk
 
 bench: .venv/dev ## one table: what the service costs beside Asterisk alone; also in bench.json
 	@$(BIN)/python -m tests.bench --json bench.json
+
+soak: .venv/dev ## 5,000 calls with random operations, and what is left of them; SOAK="--calls 500 --seed 1"
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 check: .venv/dev ## lint, format, strict types, layers
 	$(BIN)/ruff check

@@ -3,6 +3,8 @@
 prometheus-client is the reference library for Python, and keeps the exposition format out of our code.
 """
 
+import asyncio
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from service import __version__
@@ -25,6 +27,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         Info("patchbay_build", "The running version.", registry=self.registry).info({"version": __version__})
+        tasks = Gauge("patchbay_tasks", "Work in progress: asyncio's tasks.", registry=self.registry)
+        tasks.set_function(lambda: len(asyncio.all_tasks()))
         self.ready = Gauge("patchbay_ready", "1 while the picture of calls is complete.", registry=self.registry)
         self.connections = Counter(
             "patchbay_connections", "Event streams that were opened and proved.", registry=self.registry

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import count
 from pathlib import Path
 from string import Template
@@ -30,6 +30,9 @@ REFUSALS = (400, 403, 404, 408, 480, 484, 486, 487, 488, 500, 503, 600, 603)
 
 KILOHERTZ = bytes.fromhex("34212134b4a1a1b4") * 1000
 """A second of 1 kHz in A-law, as in ITU-T G.711."""
+
+CARRIER = "carrier.invalid"
+"""The domain of callers from outside."""
 
 MEDIA_PHONES = range(31, 49)
 """Phones of the stage whose ports are for the sound of callers who talk: 80 calls."""
@@ -55,6 +58,9 @@ class Tally:
     refused: int
     cancelled: int
     released: int
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Sipp:
@@ -162,7 +168,9 @@ def answerers(
     With the chance `refuse` they are busy.
     """
     port = None if extensions else stage.pbx.settings.ports.phone(0)
-    sipp = Sipp(stage.where, "answerer", {"ring": str(ring), "hold": str(hold), "refuse": str(refuse)}, port)
+    pbx = f"{LOOPBACK}:{stage.pbx.sip_port}"
+    blanks = {"pbx": pbx, "ring": str(ring), "hold": str(hold), "refuse": str(refuse)}
+    sipp = Sipp(stage.where, "answerer", blanks, port)
     accounts = [account(stage, extension, domain) for extension in extensions]
     for each in accounts:
         register(each, stage.pbx.sip_port, sipp.port, REGISTERED_SECONDS)
@@ -211,7 +219,9 @@ def callers(
 
 
 def account(stage: Stage, extension: str, domain: str) -> Account:
-    """What an extension's phone registers and calls with."""
+    """What an extension's phone registers and calls with; any number's in the domain of the carrier."""
+    if domain == CARRIER:
+        return Account(extension, domain, "carrier", stage.pbx.secrets.carrier_password)
     return Account(extension, domain, extension, stage.pbx.secrets.phones[f"{extension}@{domain}"])
 
 

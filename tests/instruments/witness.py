@@ -22,6 +22,10 @@ class Witness:
     def bridges(self) -> list[Seen]:
         return self._get("bridges")
 
+    def watched(self) -> int:
+        """How many channels and bridges applications are subscribed to one by one."""
+        return sum(len(app["channel_ids"]) + len(app["bridge_ids"]) for app in self._get("applications"))
+
     def ids(self, begins: str = "") -> list[str]:
         """The unique ids of the channels whose names begin so, oldest first."""
         found = [channel for channel in self.channels() if channel["name"].startswith(begins)]
