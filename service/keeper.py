@@ -44,7 +44,7 @@ class Keeper:
 
     def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
         """A listener of `Live`: wakes the tasks of the supervisions that an event may concern."""
-        if event and event.type == "StasisStart" and event.channel:
+        if event and event.type == "StasisStart" and event.channel and _is_phone(event.channel.id):
             self._arrived.add(event.channel.id)
         picture = self.live.picture
         if event is None:
@@ -75,6 +75,11 @@ class Keeper:
         finally:
             del self._again[key]
             self._arrived.discard(ids.phone_id(key))
+
+
+def _is_phone(channel: str) -> bool:
+    key = ids.supervision_key(channel)
+    return key is not None and channel == ids.phone_id(key)
 
 
 async def _woken(event: asyncio.Event, seconds: float | None) -> None:
