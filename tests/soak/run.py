@@ -111,7 +111,7 @@ def _back_to(stage: Stage, before: Footprint, calls: int) -> Footprint:
 
 def _story(log: str) -> Story:
     def ids(what: str) -> Counter[str]:
-        return Counter(re.findall(rf" call {what}.* call=(\S+)", log))
+        return Counter(re.findall(rf"INFO +call {what}.* call=(\S+)", log))
 
     faults = [line for line in log.splitlines() if FAULT.search(line)]
     return Story(ids("began"), ids("ended"), faults)
