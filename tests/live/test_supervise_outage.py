@@ -1,9 +1,11 @@
 """The service dies, or is ended, while somebody supervises: the sound goes on, and so does the control afterwards."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
+from tests.instruments.control import PhoneError
 from tests.instruments.scene import CLICK, INBOUND, KINDS, LOCAL, OUTBOUND
 from tests.instruments.stage import Stage
 from tests.instruments.supervision import (
@@ -115,7 +117,8 @@ def test_a_supervisor_who_answers_to_nobody(stage: Stage) -> None:
     """While there is no service: let in by the next one or let go, but never left over."""
     scene = ringing(stage, INBOUND, WHISPER)
     _kill(stage)
-    scene.parties["boss"].answer()
+    with suppress(PhoneError):  # it can be let go before anybody has looked
+        scene.parties["boss"].answer()
     scene.talking()
     _start(stage)
     only_the_call(scene)
