@@ -184,11 +184,13 @@ def struck(operation: Operation, proxy: AriProxy, number: int) -> bool:
     service = operation.stage.service
     assert service.process is not None
     process = service.process
-    with proxy.watch({number: Fault(lost=True, then=service.kill)}):
+    with proxy.watch({number: Fault(lost=True, then=service.kill)}) as asked:
         with suppress(httpx.TransportError):
             operation.begin()
         eventually(
-            lambda: process.poll() is not None or operation.done(), deadline=15, message="neither killed nor done"
+            lambda: process.poll() is not None or (operation.done() and len(asked) < number),
+            deadline=15,
+            message="neither killed nor done",
         )
     if process.poll() is None:
         return False
