@@ -3,19 +3,18 @@
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from service import dialplan
+from tests.instruments.loop_thread import LoopThread
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
 # A new leg's address, the end of an earlier test's supervision, the proof that events flow: no request causes these.
@@ -122,8 +121,7 @@ class FakeAri:
         self._troubles: list[Trouble] = []
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner: web.AppRunner | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread = LoopThread()
 
     # -- life -------------------------------------------------------------------
 
@@ -134,9 +132,7 @@ class FakeAri:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.stop()
 
     @property
     def url(self) -> str:
@@ -144,15 +140,15 @@ class FakeAri:
 
     def start(self) -> None:
         """Listens, on the same port as before once it has one."""
-        self._run(self._start())
+        self._thread.run(self._start())
 
     def stop(self) -> None:
         """Is gone: cuts every socket and refuses new ones."""
-        self._run(self._stop())
+        self._thread.run(self._stop())
 
     def drop(self) -> None:
         """Cuts the event sockets without a word and goes on listening."""
-        self._run(self._drop())
+        self._thread.run(self._drop())
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -174,7 +170,7 @@ class FakeAri:
             yield
         finally:
             self._troubles.remove(trouble)
-            self._loop.call_soon_threadsafe(trouble.forever.set)
+            self._thread.loop.call_soon_threadsafe(trouble.forever.set)
 
     @contextmanager
     def asked_inside(self) -> Iterator[list[Asked]]:
@@ -192,12 +188,12 @@ class FakeAri:
 
     def send_text(self, text: str) -> None:
         """Whatever text, as one frame."""
-        self._run(self._send(text))
+        self._thread.run(self._send(text))
 
     def send_all(self, texts: Sequence[str]) -> None:
         """Many frames, as fast as whoever listens takes them."""
         for start in range(0, len(texts), 500):
-            self._run(self._send_each(texts[start : start + 500]))
+            self._thread.run(self._send_each(texts[start : start + 500]))
 
     def put(self, *channels: Json) -> None:
         """Makes channels, and says so."""
@@ -226,12 +222,9 @@ class FakeAri:
 
     def clear(self) -> None:
         """Ends every channel and bridge, and says so."""
-        self._run(self._clear())
+        self._thread.run(self._clear())
 
     # -- inside -------------------------------------------------------------------
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _start(self) -> None:
         app = web.Application(client_max_size=1 << 22)

@@ -5,13 +5,11 @@ The event stream passes through as it is, but for what is done to all of it.
 """
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-T = TypeVar("T")
+from tests.instruments.loop_thread import LoopThread
 
 LOOPBACK = "127.0.0.1"
 EVENTS = "GET /ari/events?"
@@ -75,8 +73,7 @@ class AriProxy:
         self._connections: set[asyncio.StreamWriter] = set()
         self._streams: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread = LoopThread()
 
     # -- life -------------------------------------------------------------------
 
@@ -84,14 +81,12 @@ class AriProxy:
         self._thread.start()
         self._events_flow.set()
         self._all_flows.set()
-        self._run(self._start())
+        self._thread.run(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.run(self._stop())
+        self._thread.stop()
 
     @property
     def url(self) -> str:
@@ -112,17 +107,17 @@ class AriProxy:
 
     def release(self) -> None:
         """Lets Asterisk have what was kept from it."""
-        self._loop.call_soon_threadsafe(self._released.set)
+        self._thread.loop.call_soon_threadsafe(self._released.set)
 
     # -- connections and the event stream ------------------------------------------
 
     def cut(self) -> None:
         """Every connection breaks, without a word; new ones are welcome."""
-        self._run(self._cut(self._connections))
+        self._thread.run(self._cut(self._connections))
 
     def cut_events(self) -> None:
         """The event stream breaks."""
-        self._run(self._cut(self._streams))
+        self._thread.run(self._cut(self._streams))
 
     @contextmanager
     def no_events(self) -> Iterator[None]:
@@ -138,20 +133,17 @@ class AriProxy:
 
     def tell(self, *texts: str) -> None:
         """Puts text frames of our own into the event stream, between those of Asterisk."""
-        self._run(self._tell(b"".join(map(_text_frame, texts))))
+        self._thread.run(self._tell(b"".join(map(_text_frame, texts))))
 
     # -- inside -------------------------------------------------------------------
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
     @contextmanager
     def _shut(self, flow: asyncio.Event) -> Iterator[None]:
-        self._loop.call_soon_threadsafe(flow.clear)
+        self._thread.loop.call_soon_threadsafe(flow.clear)
         try:
             yield
         finally:
-            self._loop.call_soon_threadsafe(flow.set)
+            self._thread.loop.call_soon_threadsafe(flow.set)
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)

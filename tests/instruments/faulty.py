@@ -28,8 +28,7 @@ def restart(stage: Stage, ari_url: str = "") -> None:
     stage.service.kill()
     if ari_url:
         stage.service.settings["ari_url"] = ari_url
-    stage.service.start()
-    stage.reconnect()
+    stage.serve()
 
 
 @contextmanager

@@ -52,8 +52,9 @@ class Stage:
     def globex(self) -> Client:
         return self.clients[GLOBEX]
 
-    def reconnect(self) -> None:
-        """After the service was started anew, on another port."""
+    def serve(self) -> None:
+        """Starts the service again, on another port, and tells the clients of it."""
+        self.service.start()
         for client in self.clients.values():
             client.http.base_url = self.service.url
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.instruments.ari_proxy import AriProxy
+from tests.instruments.faulty import behind_proxy
 from tests.instruments.given import REASON, given_stage, is_given
 from tests.instruments.stage import Stage, live_stage
 
@@ -33,3 +35,18 @@ def stage(theatre: Stage) -> Iterator[Stage]:
     """The stage, empty before and after."""
     yield theatre
     theatre.strike()
+
+
+@pytest.fixture
+def service_afterwards(stage: Stage) -> Iterator[None]:
+    """For tests that end the service: those after them find one."""
+    yield
+    if not stage.service.running:
+        stage.serve()
+
+
+@pytest.fixture(scope="module")
+def proxy(theatre: Stage) -> Iterator[AriProxy]:
+    """What the service of this module's tests reaches Asterisk through."""
+    with behind_proxy(theatre) as proxy:
+        yield proxy

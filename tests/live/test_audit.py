@@ -17,21 +17,14 @@ CALL_ENDED, HUNG_UP = "the call ended", "the supervisor hung up"
 
 
 @pytest.fixture(autouse=True)
-def log_afterwards(stage: Stage) -> Iterator[None]:
-    """The tests after these find a service, and a log that can be written."""
+def log_afterwards(stage: Stage, service_afterwards: None) -> Iterator[None]:
+    """The tests after these, and their service, find a log that can be written."""
     yield
     away = log_of(stage).with_name("away")
     if log_of(stage).is_dir():
         log_of(stage).rmdir()
     if away.exists():
         away.rename(log_of(stage))
-    if stage.service.process is None or stage.service.process.poll() is not None:
-        restart(stage)
-
-
-def restart(stage: Stage) -> None:
-    stage.service.start()
-    stage.reconnect()
 
 
 def take_away(stage: Stage) -> None:
@@ -69,12 +62,12 @@ def test_killed_and_restarted(stage: Stage) -> None:
     """One supervision goes on and one ended meanwhile: both books are closed, once."""
     scene = supervised(stage, CLICK, BARGE)
     stage.service.kill()
-    restart(stage)
+    stage.serve()
     wait_story(stage, scene.call_id, "rung barge", "hears barge", "continues barge")
     stage.service.kill()
     scene.far.hangup()
     scene.agent.wait_idle()
-    restart(stage)
+    stage.serve()
     lines = wait_story(
         stage, scene.call_id, "rung barge", "hears barge", "continues barge", f"ended barge {CALL_ENDED}"
     )
@@ -86,7 +79,7 @@ def test_a_supervisor_who_left_while_no_service_ran(stage: Stage) -> None:
     stage.service.kill()
     scene.parties["boss"].hangup()
     scene.parties["boss"].wait_idle()
-    restart(stage)
+    stage.serve()
     wait_story(stage, scene.call_id, "rung listen", "hears listen", f"ended listen {HUNG_UP}", deadline=10)
     scene.talking()
 

@@ -17,8 +17,7 @@ def unserved(stage: Stage) -> Iterator[Stage]:
     """The stage with the service killed; it is there again afterwards."""
     stage.service.kill()
     yield stage
-    stage.service.start()
-    stage.reconnect()
+    stage.serve()
 
 
 def talk(**parties: Phone) -> None:

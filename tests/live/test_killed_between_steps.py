@@ -5,14 +5,13 @@ first request, its second, and so on, until there is no further request to be ki
 """
 
 import itertools
-from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx
 import pytest
 
 from tests.instruments.ari_proxy import AriProxy, Fault
-from tests.instruments.faulty import Exchange, behind_proxy, no_faults_logged
+from tests.instruments.faulty import Exchange, no_faults_logged
 from tests.instruments.polling import eventually
 from tests.instruments.scene import AGENT, CLICK, INBOUND, KINDS, LOCAL, OTHER, Scene, call_up
 from tests.instruments.stage import MOBILE, Stage
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.owns
 TARGET = "104"
 KEEPERS_SECONDS = 8.0
 """What the Keeper gives others to finish what they are making, and some for a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def proxy(theatre: Stage) -> Iterator[AriProxy]:
-    with behind_proxy(theatre) as proxy:
-        yield proxy
 
 
 class Operation:
@@ -194,8 +187,7 @@ def struck(operation: Operation, proxy: AriProxy, number: int) -> bool:
         )
     if process.poll() is None:
         return False
-    service.start()
-    operation.stage.reconnect()
+    operation.stage.serve()
     return True
 
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.instruments.audibility import Table
+from tests.instruments.faulty import restart
 from tests.instruments.moves import TARGET, call_apart, extension, full_row, moved, parked, wait_row
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
@@ -12,13 +13,6 @@ from tests.instruments.scene import CLICK, INBOUND
 from tests.instruments.stage import MOBILE, Stage
 
 pytestmark = pytest.mark.owns
-
-
-def restart(stage: Stage) -> None:
-    """kill -9, and a new process."""
-    stage.service.kill()
-    stage.service.start()
-    stage.reconnect()
 
 
 def phones(stage: Stage) -> dict[str, Phone]:
@@ -78,8 +72,7 @@ def test_calls_begun_and_ended_without_the_service(stage: Stage) -> None:
     scene.far.wait_idle()
     scene.parties["other"].dial("101")
     scene.parties["other"].wait_established()
-    stage.service.start()
-    stage.reconnect()
+    stage.serve()
     (row,) = stage.acme.calls()
     assert (row["source"], row["destination"], row["direction"]) == ("103", "101", "local")
     assert row["call_id"] != scene.call_id
@@ -114,6 +107,5 @@ def test_a_parked_call_ends_in_time_without_the_service(stage: Stage) -> None:
     scene.hears({"far": "music"})
     scene.far.wait_idle(12)
     assert 9 < time.monotonic() - start < 12
-    stage.service.start()
-    stage.reconnect()
+    stage.serve()
     assert scene.acme.calls() == []

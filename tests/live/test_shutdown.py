@@ -3,7 +3,6 @@
 import re
 import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -11,13 +10,13 @@ import httpx
 import pytest
 
 from tests.instruments.ari_proxy import AriProxy, Fault
-from tests.instruments.faulty import Exchange, behind_proxy, no_faults_logged
+from tests.instruments.faulty import Exchange, no_faults_logged
 from tests.instruments.polling import eventually
 from tests.instruments.scene import LOCAL, OUTBOUND, Scene
 from tests.instruments.stage import Stage
 from tests.instruments.supervision import BARGE, CHIEF, LISTEN, MODES, WHISPER, ringing, supervised, table
 
-pytestmark = pytest.mark.owns
+pytestmark = [pytest.mark.owns, pytest.mark.usefixtures("service_afterwards")]
 
 SLOW = Fault(seconds=2.5)
 """An Asterisk that takes its time, and is still within what the service gives it."""
@@ -26,25 +25,6 @@ END_SECONDS = 15.0
 
 LEAVING = "Waiting for application shutdown"
 """What uvicorn logs when no request is left, before the service's own tasks are ended."""
-
-
-@pytest.fixture(scope="module")
-def proxy(theatre: Stage) -> Iterator[AriProxy]:
-    with behind_proxy(theatre) as proxy:
-        yield proxy
-
-
-@pytest.fixture(autouse=True)
-def service_afterwards(stage: Stage) -> Iterator[None]:
-    """The tests after these find a service."""
-    yield
-    if stage.service.process is None or stage.service.process.poll() is not None:
-        again(stage)
-
-
-def again(stage: Stage) -> None:
-    stage.service.start()
-    stage.reconnect()
 
 
 def refused(stage: Stage) -> bool:
@@ -77,7 +57,7 @@ def test_a_supervisor_who_is_being_rung(stage: Stage, proxy: AriProxy) -> None:
     """Rings on without the service, and is let in by the next one, in the mode that was asked for."""
     scene = ringing(stage, LOCAL, LISTEN)
     asked_while_it_ends(scene, proxy, WHISPER, ext="103")
-    again(stage)
+    stage.serve()
     scene.parties["boss"].answer()
     scene.hears(table(boss=WHISPER))
 
@@ -87,7 +67,7 @@ def test_a_transfer(stage: Stage, proxy: AriProxy) -> None:
     scene = supervised(stage, OUTBOUND, chief=stage.phone(CHIEF, 4, answer=0.0))
     asked_while_it_ends(scene, proxy, "transfer", ext=CHIEF, legs=scene.far_side)
     scene.parties["chief"].wait_established()
-    again(stage)
+    stage.serve()
     scene.hears(table(agent="chief", boss=LISTEN))
 
 
@@ -117,7 +97,7 @@ def test_modes_switched_all_the_time(stage: Stage, proxy: AriProxy) -> None:
         exchange = Exchange(stage)
         assert exchange.supervisors() == 1
         assert len(exchange.modes()) == 1
-        again(stage)
+        stage.serve()
     scene.hears(table(boss=exchange.modes()[0]))
 
 

@@ -1,6 +1,6 @@
 """The service dies, or is ended, while somebody supervises: the sound goes on, and so does the control afterwards."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -21,7 +21,7 @@ from tests.instruments.supervision import (
     wait_snoops,
 )
 
-pytestmark = pytest.mark.owns
+pytestmark = [pytest.mark.owns, pytest.mark.usefixtures("service_afterwards")]
 
 SOON = 2.0
 """Seconds from being ready again, the contract's measure."""
@@ -40,19 +40,6 @@ def _terminate(stage: Stage) -> None:
 ENDINGS = pytest.mark.parametrize("end", [_kill, _terminate], ids=["killed", "terminated"])
 
 
-@pytest.fixture(autouse=True)
-def service_afterwards(stage: Stage) -> Iterator[None]:
-    """The tests after these find a service."""
-    yield
-    if stage.service.process is None or stage.service.process.poll() is not None:
-        _start(stage)
-
-
-def _start(stage: Stage) -> None:
-    stage.service.start()
-    stage.reconnect()
-
-
 @ENDINGS
 @pytest.mark.parametrize(("kind", "mode"), [(CLICK, BARGE), (INBOUND, WHISPER), (LOCAL, LISTEN), (OUTBOUND, BARGE)])
 def test_everybody_hears_on(stage: Stage, end: Ending, kind: str, mode: str) -> None:
@@ -60,7 +47,7 @@ def test_everybody_hears_on(stage: Stage, end: Ending, kind: str, mode: str) -> 
     scene = supervised(stage, kind, mode)
     end(stage)
     scene.hears(table(boss=mode))
-    _start(stage)
+    stage.serve()
     scene.hears(table(boss=mode))
     for other in (WHISPER, LISTEN):
         scene.acme.do(other, scene.call_id, ext=BOSS)
@@ -79,7 +66,7 @@ def test_a_call_that_ended_meanwhile_lets_its_supervisor_go(stage: Stage, end: E
     end(stage)
     scene.far.hangup()
     scene.agent.wait_idle()
-    _start(stage)
+    stage.serve()
     scene.parties["boss"].wait_idle(SOON)
     stage.nothing_of_ours(SOON)
 
@@ -90,7 +77,7 @@ def test_a_supervisor_that_left_meanwhile(stage: Stage) -> None:
     _kill(stage)
     scene.parties["boss"].hangup()
     scene.talking()
-    _start(stage)
+    stage.serve()
     only_the_call(scene)
 
 
@@ -100,7 +87,7 @@ def test_a_call_that_moved_meanwhile(stage: Stage) -> None:
     _kill(stage)
     scene.agent.transfer(CHIEF)
     scene.hears({"far": "chief", "chief": "far"})
-    _start(stage)
+    stage.serve()
     scene.hears(table(agent="chief", boss=LISTEN))
 
 
@@ -108,7 +95,7 @@ def test_a_supervisor_who_rings_over_a_restart(stage: Stage) -> None:
     """Answers to the next service, in the mode of the first."""
     scene = ringing(stage, INBOUND, WHISPER)
     _kill(stage)
-    _start(stage)
+    stage.serve()
     scene.parties["boss"].answer()
     scene.hears(table(boss=WHISPER))
 
@@ -120,5 +107,5 @@ def test_a_supervisor_who_answers_to_nobody(stage: Stage) -> None:
     with suppress(PhoneError):  # it can be let go before anybody has looked
         scene.parties["boss"].answer()
     scene.talking()
-    _start(stage)
+    stage.serve()
     only_the_call(scene)
