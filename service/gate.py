@@ -89,7 +89,8 @@ class Gate:
         with self.board.live.expect(user_event(event, "Id", key, "Status")) as receipt:
             await start()
             try:
-                return await asyncio.wait_for(receipt, switchboard.RECEIPT_SECONDS)
+                async with asyncio.timeout(switchboard.RECEIPT_SECONDS):
+                    return await receipt
             except TimeoutError as error:
                 raise Unavailable(f"no event {event}") from error
 

@@ -212,9 +212,11 @@ class Tended:
             await self._hang_up(snoop for snoop in supervision.snoops if snoop.bridged and snoop != supervision.heard)
             await self._renew(supervision, supervision.heard, call)
             return await self._clear_outside(supervision)
-        if supervision.snoops and (left := self._left("not heard", ENTER_SECONDS)) > 0:
-            return left
-        await self._hang_up(supervision.snoops)
+        if supervision.snoops:
+            if (left := self._left("not heard", ENTER_SECONDS)) > 0:
+                return left
+            await self._hang_up(supervision.snoops)
+            return ENTER_SECONDS  # an id that is used again before its channel is gone leads Asterisk to the old one
         if leg := _extension_leg(call):
             await self._tell(entry.Event.FOLLOWS, supervision, call, leg.id)
             try:

@@ -18,7 +18,7 @@ from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Snoop, Supervision, Target
 from service.errors import CallNotAnswered, Unavailable
 from service.switchboard import Switchboard, asked
-from service.waiting import in_stasis, made
+from service.waiting import in_stasis, made, side_by_side
 
 # What the supervisor hears of the leg, and who hears the supervisor: nobody, the leg's phone, it and who it talks to.
 DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
@@ -53,11 +53,15 @@ class Snooping:
         target = Target(call.domain, extension, call.id, leg.id)
         told = story.rung(key, call, leg, extension, mode, by)
         await self.trail.record(told)
+        snoop = ids.snoop_id(key, mode, leg.id)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._tell_failed, told)
             undo.push_async_callback(self.clear, key)
-            await asked(self.ari.bridges_create(ids.bridge_id(key), target.render()))
-            await self.spy(key, leg.id, mode)
+            await side_by_side(
+                asked(self.ari.bridges_create(ids.bridge_id(key), target.render())),
+                self._make_snoop(snoop, leg.id, mode),
+            )
+            await self._put_in(key, snoop)
             await self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number)
             undo.pop_all()
 
@@ -72,7 +76,8 @@ class Snooping:
         with self.board.live.expect(made(phone)) as seen:
             await self.board.ring(phone, target, variables)
             with suppress(TimeoutError):
-                await asyncio.wait_for(seen, VISIBLE_SECONDS)
+                async with asyncio.timeout(VISIBLE_SECONDS):
+                    await seen
 
     async def switch(self, supervision: Supervision, leg: str, mode: Mode) -> None:
         """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable."""
@@ -112,8 +117,14 @@ class Snooping:
         try:
             await asked(self.ari.bridges_add_channel(ids.bridge_id(key), snoop))
         except Unavailable:
+            if self._is_in(key, snoop):
+                return  # only the answer was lost
             await self.hang_up(snoop)
             raise
+
+    def _is_in(self, key: str, snoop: str) -> bool:
+        supervision = self.board.live.picture.supervision(key)
+        return supervision is not None and any(one.id == snoop and one.bridged for one in supervision.snoops)
 
     async def _take_out(self, key: str, snoop: Snoop) -> None:
         with suppress(AriError):  # it has ended, and so is out
@@ -127,6 +138,8 @@ class Snooping:
                     await self.ari.channels_snoop(leg, snoop, app=self.board.live.app, spy=spy, whisper=whisper)
                     break
                 except AriUnreachable as error:
+                    if entered.done():
+                        break  # only the answer was lost
                     raise Unavailable(str(error)) from error
                 except AriRefused as error:
                     await self._forgive_taken_id(snoop, leg, attempt, error)
@@ -144,10 +157,12 @@ class Snooping:
 
     async def _entered(self, entered: "asyncio.Future[str]") -> None:
         try:
-            if await asyncio.wait_for(entered, ENTER_SECONDS) == "gone":
-                raise CallNotAnswered("the leg ended")
+            async with asyncio.timeout(ENTER_SECONDS):
+                how = await entered
         except TimeoutError as error:
             raise Unavailable("a Snoop did not arrive") from error
+        if how == "gone":
+            raise CallNotAnswered("the leg ended")
 
     async def admit(self, supervision: Supervision) -> None:
         """Lets the supervisor's phone, which has answered, into the bridge."""

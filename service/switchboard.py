@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from service import dialplan, ids
 from service.ari.client import Query
-from service.ari.errors import AriError, AriNotFound, AriUnreachable
+from service.ari.errors import AriError, AriNotFound, AriRefused, AriUnreachable
 from service.calls.model import Call, Leg
 from service.calls.record import CallRecord, LegRecord
 from service.errors import (
@@ -27,8 +27,8 @@ from service.waiting import user_event
 # Digits, or a name of two characters and more: the one-letter extensions of a dialplan are nobody's phone.
 EXTENSION = re.compile(r"[0-9]{1,32}|[0-9A-Za-z][0-9A-Za-z_.-]{1,63}")
 SETTLED_SECONDS = 1.0  # between an answer and the bridge, or from one bridge to the next, lie some milliseconds
-# Asterisk begins what it is asked within some 5 ms. It is told a full second of its clock until which it may begin, so
-# the time it has lies between one second less and this; whoever waits for it waits so that yes and no are both true.
+# Asterisk begins what it is asked within some 5 ms. It is told a full second of its own clock until which it may begin;
+# that lies up to a second before this, and never behind it.
 DUE_SECONDS = 3.0
 RING_SECONDS = DUE_SECONDS - 1.0  # what was answered by then has begun
 RECEIPT_SECONDS = DUE_SECONDS + 1.0  # what has not begun by then never will
@@ -98,16 +98,22 @@ class Switchboard:
     async def ring(self, channel: str, target: Query, variables: dialplan.Variables) -> None:
         """Originates `channel`, which rings a phone and when that answers goes to `target`; now or never.
 
-        Raises Unavailable when Asterisk refuses, or does not answer in time: then nothing rings, and nothing will.
+        Raises Unavailable when Asterisk refuses, or does not answer in time: then the time to begin is over, and the
+        channel, if there was one, is ended.
         """
+        started = time.monotonic()
         variables = {**variables, **self._due()}
-        request = self.ari.channels_originate(channel, dialplan.RING, target, variables, dialplan.RING_SECONDS)
         try:
-            async with asyncio.timeout(RING_SECONDS):
-                await request
-        except (AriError, TimeoutError) as error:
+            async with asyncio.timeout(DUE_SECONDS):
+                await self.ari.channels_originate(channel, dialplan.RING, target, variables, dialplan.RING_SECONDS)
+        except AriRefused as error:
+            raise Unavailable(str(error)) from error
+        except (AriUnreachable, TimeoutError) as error:
             await self.take_back(channel)
-            raise Unavailable(str(error) or f"no answer to a ring in {RING_SECONDS} s") from error
+            raise Unavailable(f"ring: {error!r}") from error
+        if time.monotonic() - started > RING_SECONDS:
+            await self.take_back(channel)
+            raise Unavailable("ring: the answer came too late to be sure of it")
 
     async def take_back(self, channel: str) -> None:
         """Ends a channel that Asterisk may have made without our hearing of it."""

@@ -1,7 +1,7 @@
 """Waiting for an event that a request is about to cause: prepare, send, then wait; the event may outrun the answer."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from service.ari.models import Event
@@ -75,3 +75,10 @@ def application_event(name: str) -> Match:
         return str(event.timestamp.timestamp())
 
     return match
+
+
+async def side_by_side(*steps: Awaitable[object]) -> None:
+    """Does them at the same time and waits for the end of all; then raises what the first of them raised, as listed."""
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

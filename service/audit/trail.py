@@ -78,7 +78,8 @@ class Trail:
         """Does the work in the writer's thread. Raises Unavailable when the file, or the time, does not allow it."""
         asked = asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
-            return await asyncio.wait_for(asked, WRITE_SECONDS)
+            async with asyncio.timeout(WRITE_SECONDS):
+                return await asked
         except (OSError, TimeoutError) as error:
             self._failures.inc()
             logger.error("the audit log %s cannot be written: %r", self.file.path, error)

@@ -8,7 +8,7 @@ from functools import partial
 
 from service import dialplan, ids
 from service.calls.record import CallRecord, Direction, Side
-from service.errors import ExtensionUnknown, HotlineUnknown
+from service.errors import ExtensionUnknown, HotlineUnknown, Unavailable
 from service.gate import Gate
 from service.switchboard import Switchboard
 from service.tenants import Tenant
@@ -54,15 +54,19 @@ async def click_to_call(board: Switchboard, gate: Gate, tenant: Tenant, click: C
     record = CallRecord(
         call_id, tenant.domain, direction, int(time.time()), source=click.extension, destination=click.number
     )
-    ring = dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG)
-    if inside:
-        await _originate(board, record, {**ring, **dialplan.dial_inside(record)})
-    else:
-        outside = {**ring, **dialplan.dial_outside(record, click.hotline, hotline.trunk)}
-        if gate.limits(tenant):
-            await gate.let_through(call_id, partial(_originate, board, record, outside))
-        else:
-            await _originate(board, record, {**outside, **dialplan.carried(record)})
+    limited = not inside and gate.limits(tenant)
+    onward = dialplan.dial_inside(record) if inside else dialplan.dial_outside(record, click.hotline, hotline.trunk)
+    variables = {
+        **dialplan.ring(click.extension, tenant.domain, show=click.number, side=Side.ALEG),
+        **onward,
+        **({} if inside or limited else dialplan.carried(record)),
+    }
+    start = partial(_originate, board, record, variables)
+    try:
+        await (gate.let_through(call_id, start) if limited else start())
+    except Unavailable:
+        await _take_back(board, record)
+        raise
     picture = board.live.picture
     await board.live.until(lambda: picture.find(record.domain, record.call_id) is not None, VISIBLE_SECONDS)
     return call_id
@@ -84,3 +88,9 @@ async def _originate(board: Switchboard, record: CallRecord, variables: dialplan
         "formats": dialplan.FORMATS,
     }
     await board.ring(record.call_id, target, variables)
+
+
+async def _take_back(board: Switchboard, record: CallRecord) -> None:
+    """Ends a call that was begun without an answer to us; its first channel is gone once somebody has picked up."""
+    call = board.live.picture.find(record.domain, record.call_id)
+    await asyncio.gather(*(board.take_back(leg.id) for leg in (call.legs if call else ())))

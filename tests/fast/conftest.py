@@ -66,7 +66,7 @@ def service(serve: Serve, ari: FakeAri) -> Serving:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Asterisk is given time for is given less."""
-    for name in ("RING_SECONDS", "RECEIPT_SECONDS", "AFTERWARDS_SECONDS"):
+    for name in ("DUE_SECONDS", "RING_SECONDS", "RECEIPT_SECONDS", "AFTERWARDS_SECONDS"):
         monkeypatch.setattr(f"service.switchboard.{name}", 0.1)
     monkeypatch.setattr("service.snooping.ENTER_SECONDS", 0.1)
     monkeypatch.setattr("service.snooping.TAKEN_RETRY_SECONDS", 0.001)

@@ -66,6 +66,7 @@ class AriProxy:
         self.port = 0
         self.asked: list[str] = []
         self._asterisk = port
+        self._open = 0
         self._faults: dict[int, Fault] = {}
         self._released = asyncio.Event()
         self._events_flow = asyncio.Event()
@@ -108,6 +109,10 @@ class AriProxy:
     def release(self) -> None:
         """Lets Asterisk have what was kept from it."""
         self._thread.loop.call_soon_threadsafe(self._released.set)
+
+    def quiet(self) -> bool:
+        """Whether Asterisk has answered all that was asked."""
+        return self._open == 0
 
     # -- connections and the event stream ------------------------------------------
 
@@ -197,11 +202,11 @@ class AriProxy:
             if request.first.startswith(EVENTS):
                 return await self._stream(request, reader, writer, their_reader, their_writer)
             fault = self._count(request.first)
-            if fault.kept:
-                await self._released.wait()
-            if fault.asked:
-                their_writer.write(request.bytes)
-                said = (await _message(their_reader)).bytes
+            self._open += 1
+            try:
+                said = await self._passed(request, fault, their_reader, their_writer)
+            finally:
+                self._open -= 1
             if fault.then:
                 await asyncio.to_thread(fault.then)
             if fault.lost:
@@ -209,7 +214,19 @@ class AriProxy:
                 return
             await asyncio.sleep(fault.seconds)
             await self._all_flows.wait()
-            writer.write(fault.answer or said)
+            writer.write(said)
+
+    async def _passed(
+        self, request: Message, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bytes:
+        """The answer that the service is to get, once Asterisk has had what it is to get."""
+        if fault.kept:
+            await self._released.wait()
+        if not fault.asked:
+            return fault.answer
+        writer.write(request.bytes)
+        said = await _message(reader)
+        return fault.answer or said.bytes
 
     def _count(self, first: str) -> Fault:
         if any(part in first for part in UNCOUNTED):

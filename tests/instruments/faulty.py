@@ -1,6 +1,6 @@
 """The service behind a proxy that can do to its requests, and to its event stream, what a bad day does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.instruments.ari_proxy import AriProxy
@@ -80,11 +80,17 @@ class Exchange:
         def so() -> bool:
             return self.pairs() == [wanted] and len(self.stage.channels()) == len(wanted)
 
-        eventually(so, deadline=deadline, message=f"not just {wanted}")
+        self.wait(so, deadline, f"not just {wanted}")
 
     def nothing(self, deadline: float = 10.0) -> None:
-        held = self.stage.channels
-        eventually(lambda: not held() + self.stage.bridges(), deadline=deadline, message="Asterisk holds something")
+        self.wait(lambda: not self.stage.channels() + self.stage.bridges(), deadline, "Asterisk holds something")
+
+    def wait(self, check: Callable[[], bool], deadline: float, message: str) -> None:
+        """Waits until it is so, or says what there is instead."""
+        try:
+            eventually(check, deadline=deadline, message=message)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.groups()} {self.modes()} {self.stage.channels()}") from error
 
 
 def _short(name: str) -> str:
