@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -170,4 +171,11 @@ def _parse(sent: Sequence[str]) -> float:
 def _settings(folder: Path, fake: FakeAri) -> dict[str, str]:
     tenants = folder / "tenants.toml"
     tenants.write_text(tenants_file({ACME: TOKEN}))
-    return {"ari_url": fake.url, "app": "bench", "tenants": str(tenants), "timezone": "UTC"}
+    return {
+        "ari_url": fake.url,
+        "ari_password": token_hex(),
+        "app": "bench",
+        "tenants": str(tenants),
+        "timezone": "UTC",
+        "audit_log": str(folder / "audit.jsonl"),
+    }

@@ -1,18 +1,24 @@
-"""Calls a second that Asterisk holds, and what a call costs it: watched by no service, by one, by two replicas."""
+"""Calls a second that Asterisk holds, and what a call costs it: watched by nobody, by a bare reader of its events, by a
+service, by two replicas."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from service.live import WANTED
 from tests.bench.budgets import Budget
 from tests.bench.cell import TALKING, Cell, open_cell
+from tests.bench.clients import ari
+from tests.bench.feed import feed
 from tests.bench.figures import Figure
 from tests.bench.process import cpu_seconds
 from tests.bench.table import Row
 
 REPLICAS = ("first", "second")
-ROUNDS = 2
+READER = "bench-reader"
+ROUNDS = 3
 
 STEADY_RATE, STEADY_CALLS = 40.0, 200
 """A pace that leaves the machine idle most of the time, so that what a call costs does not depend on others."""
@@ -51,17 +57,19 @@ class Watched:
 
 
 async def measure() -> AsyncIterator[Row]:
-    """By turns, on one Asterisk: no service, one, two, and again."""
-    watched = [Watched() for _ in range(1 + len(REPLICAS))]
+    """By turns, on one Asterisk: nobody, a reader, a service, two, and again."""
+    alone, reader, *served = (Watched() for _ in range(2 + len(REPLICAS)))
     with open_cell() as cell:
         for _ in range(ROUNDS):
+            _measure(cell, alone, 0)
+            async with ari(cell) as bare, feed(bare, READER, *WANTED):
+                await asyncio.to_thread(_measure, cell, reader, 0)
             with ExitStack() as stack:
-                _measure(cell, watched[0], 0)
-                for count, name in enumerate(REPLICAS, 1):
+                for name, watched in zip(REPLICAS, served, strict=True):
                     service = stack.enter_context(cell.service(name))
                     assert service.process is not None
-                    _measure(cell, watched[count], service.process.pid)
-    for row in rows(*watched):
+                    _measure(cell, watched, service.process.pid)
+    for row in rows(alone, reader, *served):
         yield row
 
 
@@ -78,10 +86,11 @@ def _measure(cell: Cell, to: Watched, service: int) -> None:
     to.full_seconds += time.monotonic() - started
 
 
-def rows(alone: Watched, one: Watched, two: Watched) -> list[Row]:
+def rows(alone: Watched, reader: Watched, one: Watched, two: Watched) -> list[Row]:
     """Each against Asterisk alone."""
     said = "not watched"
     return [
+        _against("Asterisk's CPU a call, events only read", reader.asterisk_ms, alone),
         _against("Asterisk's CPU a call, one service attached", one.asterisk_ms, alone, Budget.WATCHED_CALL),
         _against("Asterisk's CPU a call, two replicas attached", two.asterisk_ms, alone),
         Row(

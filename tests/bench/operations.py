@@ -30,6 +30,7 @@ SOON = 10.0
 PAUSE = 0.005
 MOBILE = "carrier"
 
+NOTHING = "HTTP alone, GET /v1/call or ARI's GET /asterisk/ping"
 CLICK, LISTEN, WHISPER, BARGE, TRANSFER, PARK = "click-to-call", "listen", "to whisper", "to barge", "transfer", "park"
 TOLD = {
     CLICK: "INVITE at the extension",
@@ -74,6 +75,8 @@ class Turn:
 
     async def play(self) -> None:
         """A call from its beginning to its end, with every operation on it."""
+        if not isinstance(self.player, Console):
+            await self._timed(NOTHING, self.player.nothing())
         started, call_id = await self._timed(CLICK, self.player.click2call())
         await self._told(CLICK, started, self.phones[AGENT], "INVITE")
         await self._supervise(await self._legs(call_id, AGENT))
@@ -152,7 +155,7 @@ def rows(ours: Samples, bare: Samples, dialplan: Samples) -> Iterator[Row]:
     """Against bare ARI, and against the dialplan alone where it could do it."""
     for (what, until), samples in ours.items():
         title = f"{what}: request sent to {until}"
-        budget = Budget.OPERATION if until == ANSWERED else None
+        budget = Budget.OPERATION if until == ANSWERED and what != NOTHING else None
         yield _row(title, samples, bare[what, until], "bare ARI", budget)
         if until != ANSWERED and (alone := dialplan.get((what, until))):
             yield _row(f"{title}, dialplan", samples, alone, "Asterisk's own dialplan", None)

@@ -54,6 +54,9 @@ class Player(Protocol):
 
     async def park(self, legs: Legs) -> None: ...
 
+    async def nothing(self) -> None:
+        """A request that leaves the calls alone: what HTTP takes by itself."""
+
 
 class Api:
     """A customer of the service."""
@@ -78,6 +81,9 @@ class Api:
 
     async def park(self, legs: Legs) -> None:
         await self._do(legs, "park", legs="aleg")
+
+    async def nothing(self) -> None:
+        await self._client.get("/v1/call")
 
     async def _do(self, of: Legs, verb: str, /, **body: str) -> None:
         await self._client.ask("POST", f"/v1/call/{of.call_id}/{verb}", body)
@@ -114,8 +120,8 @@ class Bare:
         await self._endpoint(BOSS)
         self._supervision = f"bench-{uuid4().hex}"
         self._arrived.clear()
-        await self._client.ask("POST", f"/bridges/{self._supervision}-bridge", type="mixing")
-        self._snoop = await self._spy(legs, Mode.LISTEN)
+        bridge = self._client.ask("POST", f"/bridges/{self._supervision}-bridge", type="mixing")
+        _, self._snoop = await asyncio.gather(bridge, self._spy(legs, Mode.LISTEN))
         await self._put_in(self._snoop)
         phone = f"{self._supervision}-phone"
         variables = dialplan.ring(BOSS, ACME, show=AGENT, side=None)
@@ -147,6 +153,9 @@ class Bare:
 
     async def park(self, legs: Legs) -> None:
         await self._redirect(legs, dialplan.PARK_CONTEXT, ACME)
+
+    async def nothing(self) -> None:
+        await self._client.get("/asterisk/ping")
 
     async def _redirect(self, legs: Legs, context: str, exten: str) -> None:
         receipt = uuid4().hex
@@ -214,6 +223,9 @@ class Console:
 
     async def transfer(self, legs: Legs) -> None:
         await self._command(f"channel redirect {legs.mobile_name} {ACME},{COLLEAGUE},1")
+
+    async def nothing(self) -> None:
+        raise NotImplementedError
 
     async def park(self, legs: Legs) -> None:
         await self._command(f"channel redirect {legs.mobile_name} {ACME},{PARKING},1")
