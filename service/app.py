@@ -56,7 +56,7 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             addresses.listeners.append(rows.notice_address)
             gate = Gate(board, tenants, background)
             live.preparations.append(gate.prepare)
-            keeper, succession = Keeper(snooping, background), Succession(trail, live, background)
+            keeper, succession = Keeper(snooping, tenants, background), Succession(trail, live, background)
             live.listeners += [addresses.notice, rows.notice, gate.notice, keeper.notice, succession.notice]
             loop = asyncio.get_running_loop()
             tenants.listeners.append(partial(loop.call_soon_threadsafe, gate.renew))

@@ -14,7 +14,9 @@ NAMESPACE = UUID("6f0c1f0e-6f0b-5c53-9b0c-6d1f2b9d8a11")
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _OURS = re.compile(rf"{OURS}[0-9a-f]{{32}}-[a-z]+(-[0-9a-f]{{8}})?")
-_SUPERVISION = re.compile(rf"{OURS}([0-9a-f]{{32}})-(bridge|phone|(listen|whisper|barge)-[0-9a-f]{{8}})")
+_SUPERVISION = re.compile(
+    rf"{OURS}([0-9a-f]{{32}})-(bridge|phone|(listen|whisper|barge)-[0-9a-f]{{8}}|tone-[0-9a-f]{{8}})"
+)
 
 
 def new_call_id() -> str:
@@ -63,6 +65,11 @@ def snoop_id(key: str, mode: str, leg: str) -> str:
     return f"{OURS}{key}-{mode}-{zlib.crc32(leg.encode()):08x}"
 
 
+def tone_id(key: str, leg: str) -> str:
+    """The Snoop through which a supervision's tone reaches the parties of one leg's call, and its playback."""
+    return f"{OURS}{key}-tone-{zlib.crc32(leg.encode()):08x}"
+
+
 def is_ours(name: str) -> bool:
     """True for an id that this module makes; an Asterisk whose systemname begins like `OURS` makes none like it."""
     return _OURS.fullmatch(name) is not None
@@ -72,6 +79,11 @@ def supervision_key(name: str) -> str | None:
     """The key in the id of a supervision's channel or bridge, None for any other id."""
     found = _SUPERVISION.fullmatch(name)
     return found.group(1) if found else None
+
+
+def is_tone(name: str) -> bool:
+    """True for an id that `tone_id` makes."""
+    return is_ours(name) and "-tone-" in name
 
 
 def snoop_mode(name: str) -> str | None:

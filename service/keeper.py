@@ -19,6 +19,8 @@ from service.calls.supervision import Mode, Snoop, Supervision
 from service.errors import CallNotAnswered, Refused, Unavailable
 from service.log import bind, logger
 from service.snooping import Snooping
+from service.tenants import TenantBook
+from service.tone import Tone
 
 # Another replica makes a supervision in several steps; what has no phone yet may be about to get one.
 MAKING_SECONDS = 3.0
@@ -35,8 +37,9 @@ AUDIT_RETRY_SECONDS = 2.0
 class Keeper:
     """Tends every supervision there is, each in a task of its own."""
 
-    def __init__(self, snooping: Snooping, background: Background) -> None:
+    def __init__(self, snooping: Snooping, tenants: TenantBook, background: Background) -> None:
         self.snooping = snooping
+        self.tenants = tenants
         self.live = snooping.board.live
         self._background = background
         self._again: dict[str, asyncio.Event] = {}
@@ -65,7 +68,7 @@ class Keeper:
 
     async def _keep(self, key: str) -> None:
         """Tends one supervision until nothing is left of it."""
-        tended = Tended(self.snooping, key, self._arrived)
+        tended = Tended(self.snooping, Tone(self.snooping, self.tenants), key, self._arrived)
         try:
             while key in self.live.picture.supervision_keys():
                 self._again[key].clear()
@@ -91,8 +94,9 @@ async def _woken(event: asyncio.Event, seconds: float | None) -> None:
 class Tended:
     """One supervision, and what has to be remembered of it between two looks."""
 
-    def __init__(self, snooping: Snooping, key: str, arrived: set[str]) -> None:
+    def __init__(self, snooping: Snooping, tone: Tone, key: str, arrived: set[str]) -> None:
         self.snooping = snooping
+        self.tone = tone
         self.trail = snooping.trail
         self.live = snooping.board.live
         self.key = key
@@ -133,7 +137,7 @@ class Tended:
         except (AriError, Refused) as error:
             logger.warning("supervisor %s: %s", supervision.target.extension, error)
             return ADMIT_SECONDS
-        return min((wait for wait in waits if wait is not None), default=None)
+        return _soonest(*waits)
 
     def _over(self, supervision: Supervision) -> float | None:
         """Seconds until it is to be ended, unless that changes; None while it is as it should be."""
@@ -200,7 +204,9 @@ class Tended:
         if phone.id not in self.arrived and (left := self._left("not let in", ADMIT_SECONDS)) > 0:
             return left
         heard = supervision.heard
-        await self._tell(entry.Event.HEARS, supervision, call, heard.leg if heard else supervision.target.leg)
+        leg = heard.leg if heard else supervision.target.leg
+        await self._tell(entry.Event.HEARS, supervision, call, leg)
+        await self._warn(supervision, call, leg)
         await self.snooping.admit(supervision)
         logger.info("supervisor %s on: %s", supervision.target.extension, self.mode)
         return None
@@ -211,7 +217,7 @@ class Tended:
             self.since.pop("not heard", None)
             await self._hang_up(snoop for snoop in supervision.snoops if snoop.bridged and snoop != supervision.heard)
             await self._renew(supervision, supervision.heard, call)
-            return await self._clear_outside(supervision)
+            return _soonest(await self._rewarn(call), await self._clear_outside(supervision))
         if supervision.snoops:
             if (left := self._left("not heard", ENTER_SECONDS)) > 0:
                 return left
@@ -220,11 +226,34 @@ class Tended:
         if leg := _extension_leg(call):
             await self._tell(entry.Event.FOLLOWS, supervision, call, leg.id)
             try:
+                if supervision.phone_bridged:
+                    await self._warn(supervision, call, leg.id)
                 await self.snooping.spy(self.key, leg.id, self.mode)
             except CallNotAnswered:
                 return None  # it was on its way out; whatever comes after it wakes us again
             logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
         return None
+
+    async def _rewarn(self, call: Call) -> float | None:
+        """The tone where the supervisor hears the call now, whatever has just been renewed."""
+        supervision = self.live.picture.supervision(self.key)
+        if supervision is None or supervision.heard is None or not supervision.phone_bridged:
+            return None
+        with suppress(CallNotAnswered):  # the leg is on its way out; whatever comes after it wakes us again
+            return await self._warn(supervision, call, supervision.heard.leg)
+        return None
+
+    async def _warn(self, supervision: Supervision, call: Call, leg: str) -> float | None:
+        """Sees to the tenant's tone. Raises Unavailable when it cannot be played, and then the supervision is over."""
+        try:
+            begun, wait = await self.tone.see_to(supervision, leg)
+        except Unavailable:
+            self.reason = story.NO_TONE
+            await self._end(supervision)
+            raise
+        if begun:
+            await self._tell(entry.Event.TONE, supervision, call, leg)
+        return wait
 
     async def _clear_outside(self, supervision: Supervision) -> float | None:
         """Ends Snoops that stay out of the bridge while another is heard: of a mode change that went no further."""
@@ -246,6 +275,10 @@ class Tended:
     async def _hang_up(self, snoops: Iterable[Snoop]) -> None:
         for snoop in snoops:
             await self.snooping.hang_up(snoop.id)
+
+
+def _soonest(*waits: float | None) -> float | None:
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def _extension_leg(call: Call) -> Leg | None:

@@ -59,7 +59,7 @@ class Snooping:
             undo.push_async_callback(self.clear, key)
             await side_by_side(
                 asked(self.ari.bridges_create(ids.bridge_id(key), target.render())),
-                self._make_snoop(snoop, leg.id, mode),
+                self.make_snoop(snoop, leg.id, *DIRECTIONS[mode]),
             )
             await self._put_in(key, snoop)
             await self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number)
@@ -85,21 +85,23 @@ class Snooping:
         if any(present.id == snoop for present in supervision.snoops):
             await self.hang_up(snoop)  # of an earlier change, and on its way out
             await self.board.live.until(lambda: self.board.live.picture.channel(snoop) is None, GONE_SECONDS)
-        await self._make_snoop(snoop, leg, mode)
+        await self.make_snoop(snoop, leg, *DIRECTIONS[mode])
         await asyncio.sleep(FLOWING_SECONDS)
         await asyncio.gather(*(self._take_out(supervision.key, old) for old in supervision.snoops if old.bridged))
         await self._put_in(supervision.key, snoop)
         await asyncio.gather(*(self.hang_up(old.id) for old in supervision.snoops if old.id != snoop))
 
     async def renew(self, supervision: Supervision) -> None:
-        """Takes the Snoops off their leg and puts the one in force on it anew. Raises CallNotAnswered, Unavailable.
+        """Takes all Snoops off their leg, the tone's too, and puts the one in force on it anew.
+
+        Raises CallNotAnswered, Unavailable.
 
         Seen on Debian's Asterisk 22.10.1: when the RTP sequence numbers of a leg's new partner begin below the old
         one's last, that leg's Snoops miss what the partner says and whisper nothing, until the leg has been without
         any Snoop for a packet.
         """
         live, heard = self.board.live, supervision.heard
-        old = [snoop.id for snoop in supervision.snoops]
+        old = [*(snoop.id for snoop in supervision.snoops), *supervision.tones]
         await asyncio.gather(*map(self.hang_up, old))
         await live.until(lambda: not any(map(live.picture.channel, old)), GONE_SECONDS)
         await asyncio.sleep(FORGOTTEN_SECONDS)
@@ -110,7 +112,7 @@ class Snooping:
     async def spy(self, key: str, leg: str, mode: Mode) -> None:
         """Puts a Snoop of this mode on the leg into the supervision's bridge. Raises CallNotAnswered, Unavailable."""
         snoop = ids.snoop_id(key, mode, leg)
-        await self._make_snoop(snoop, leg, mode)
+        await self.make_snoop(snoop, leg, *DIRECTIONS[mode])
         await self._put_in(key, snoop)
 
     async def _put_in(self, key: str, snoop: str) -> None:
@@ -130,8 +132,8 @@ class Snooping:
         with suppress(AriError):  # it has ended, and so is out
             await self.ari.bridges_remove_channel(ids.bridge_id(key), snoop.id)
 
-    async def _make_snoop(self, snoop: str, leg: str, mode: Mode) -> None:
-        spy, whisper = DIRECTIONS[mode]
+    async def make_snoop(self, snoop: str, leg: str, spy: Direction, whisper: Direction) -> None:
+        """Returns when the Snoop is in the application. Raises CallNotAnswered, Unavailable."""
         with self.board.live.expect(in_stasis(snoop)) as entered:
             for attempt in range(TAKEN_RETRIES):
                 try:

@@ -43,13 +43,17 @@ class HotlineEntry(_Entry):
 
 
 class Tenant(_Entry):
-    """One company. `domain` is its dialplan context and the part of its endpoints' names behind the @."""
+    """One company. `domain` is its dialplan context and the part of its endpoints' names behind the @.
+
+    Every `supervised_tone_seconds` the parties of a supervised call hear a tone; 0: never.
+    """
 
     domain: Domain
     enabled: bool = True
     tokens: tuple[Token, ...] = ()
     hotlines: Mapping[Hotline, HotlineEntry] = Field(default_factory=dict)
     outbound: Outbound = Outbound()
+    supervised_tone_seconds: int = Field(default=0, ge=0, le=60)
 
 
 class _File(_Entry):
@@ -72,6 +76,10 @@ class Tenants:
         self.all = tenants
         self.outbound = outbound
         self._by_hash = {token.hash: Grant(tenant, token) for tenant in tenants for token in tenant.tokens}
+
+    def tone_seconds(self, domain: str) -> int:
+        """How often the parties of this domain's supervised calls hear a tone, in seconds; 0: never."""
+        return next((one.supervised_tone_seconds for one in self.all if one.domain == domain), 0)
 
     def by_token(self, token: str) -> Grant | None:
         """Whose token it is. Looked up by its SHA-256, so the time it takes tells nothing of how near a guess was."""

@@ -23,6 +23,7 @@ from service.ari.models import (
     Channel,
     Endpoint,
     Module,
+    Playback,
     Variable,
 )
 from service.metrics import Metrics
@@ -45,6 +46,7 @@ _APPLICATIONS = TypeAdapter(list[Application])
 _INFO = TypeAdapter(AsteriskInfo)
 _PING = TypeAdapter(AsteriskPing)
 _MODULES = TypeAdapter(list[Module])
+_PLAYBACK = TypeAdapter(Playback)
 _ATTRIBUTES = TypeAdapter(list[Attribute])
 
 
@@ -109,6 +111,13 @@ class AriClient:
     ) -> None:
         query = {"app": app, "spy": spy, "whisper": whisper}
         await self._request("POST", "channels", channel_id, "snoop", snoop_id, query=query)
+
+    async def channels_play(self, channel_id: str, playback_id: str, media: str) -> None:
+        """Plays one URI. In the body, because in a query its commas would part it."""
+        await self._request("POST", "channels", channel_id, "play", playback_id, body={"media": [media]})
+
+    async def playbacks_get(self, playback_id: str) -> Playback:
+        return _read(_PLAYBACK, await self._request("GET", "playbacks", playback_id))
 
     async def bridges_list(self) -> list[Bridge]:
         return _read(_BRIDGES, await self._request("GET", "bridges"))

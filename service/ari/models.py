@@ -89,5 +89,10 @@ class Attribute(Model):
     value: str
 
 
+class Playback(Model):
+    id: str
+    state: str
+
+
 class Application(Model):
     name: str

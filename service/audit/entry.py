@@ -17,6 +17,7 @@ class Event(StrEnum):
     HEARS = "hears"  # the supervisor has answered and is about to hear the call
     MODE = "mode"  # the mode, or the leg spied on, is about to be changed
     FOLLOWS = "follows"  # the call has another leg or another party, which the supervisor is about to hear
+    TONE = "tone"  # the parties hear the tone from now on, through this leg
     CONTINUES = "continues"  # a service that has just started takes over
     ENDED = "ended"
 
@@ -25,6 +26,7 @@ class Event(StrEnum):
 SAME: Mapping[Event, tuple[str, ...]] = {
     Event.HEARS: ("event", "key"),
     Event.FOLLOWS: ("event", "key", "leg", "mode", "source", "destination"),
+    Event.TONE: ("event", "key", "leg"),
     Event.ENDED: ("event", "key"),
 }
 

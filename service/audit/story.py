@@ -10,6 +10,7 @@ CALL_ENDED = "the call ended"
 HUNG_UP = "the supervisor hung up"
 NEVER_HEARD = "the supervisor never heard the call"
 NOT_AUDITED = "the audit log cannot be written"
+NO_TONE = "the tone cannot be played"
 UNSEEN = "ended unseen"
 
 

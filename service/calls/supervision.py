@@ -48,13 +48,17 @@ class Snoop:
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """One supervisor on one call. `phone` is None before it is rung and after it has gone; `snoops`, oldest first."""
+    """One supervisor on one call. `phone` is None before it is rung and after it has gone; `snoops`, oldest first.
+
+    `tones` are the ids of the channels through which its parties hear that they are supervised.
+    """
 
     key: str
     target: Target
     phone: Channel | None
     phone_bridged: bool
     snoops: tuple[Snoop, ...]
+    tones: tuple[str, ...] = ()
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -85,6 +89,7 @@ def read(key: str, bridge: Bridge, members: list[Channel]) -> Supervision | None
         phone=phone,
         phone_bridged=phone is not None and phone.id in bridge.channels,
         snoops=tuple(snoop for channel in ordered if (snoop := _snoop(channel, bridge))),
+        tones=tuple(channel.id for channel in ordered if ids.is_tone(channel.id)),
     )
 
 

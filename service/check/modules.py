@@ -39,6 +39,7 @@ NEEDED = (
     # what the service asks of ARI
     "res_http_websocket",
     "res_stasis",
+    "res_stasis_playback",
     "res_stasis_snoop",
     "app_stasis",
     "res_ari",
@@ -48,6 +49,7 @@ NEEDED = (
     "res_ari_channels",
     "res_ari_endpoints",
     "res_ari_events",
+    "res_ari_playbacks",
 )
 UNWANTED = ("res_stasis_device_state", "res_ari_device_states")
 RUNNING = "Running"

@@ -63,7 +63,7 @@ PROVIDERS = {
     "Wait": CORE,
     "While": "app_while",
 }
-ARI_MODULES = ("applications", "asterisk", "bridges", "channels", "endpoints", "events")
+ARI_MODULES = ("applications", "asterisk", "bridges", "channels", "endpoints", "events", "playbacks")
 
 
 def local() -> dict[str, str]:

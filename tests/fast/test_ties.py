@@ -87,7 +87,7 @@ def test_only_the_supervisors_of_a_call_are_woken_by_it() -> None:
     first, second = seen.calls(ACME)
     woken = Woken()
     live = Live(AriClient("http://127.0.0.1:1/ari", "", ""), "test")
-    keeper = Keeper(Snooping(Switchboard(live), None), woken)  # type: ignore[arg-type]
+    keeper = Keeper(Snooping(Switchboard(live), None), None, woken)  # type: ignore[arg-type]
     live.picture = seen
     live.listeners.append(keeper.notice)
     for key, call in ((KEY, first), (OTHER, second)):

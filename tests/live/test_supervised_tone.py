@@ -1,0 +1,93 @@
+"""The tone that tells the parties of a call that they are supervised, where the tenant asks for it."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.tone import HERTZ
+from tests.instruments.paper import wait_story
+from tests.instruments.polling import eventually
+from tests.instruments.scene import CLICK, INBOUND, Scene
+from tests.instruments.stage import Stage
+from tests.instruments.supervision import BARGE, BOSS, CHIEF, LISTEN, WHISPER, call_and_boss, only_the_call, supervised
+
+pytestmark = pytest.mark.owns
+
+
+@pytest.fixture(autouse=True)
+def tone(stage: Stage, service_afterwards: None) -> Iterator[None]:
+    """acme.test wants a tone each second, globex.test none; afterwards neither."""
+    file = Path(stage.service.settings["tenants"])
+    before = file.read_text()
+    domain = 'domain = "acme.test"\n'
+    file.write_text(before.replace(domain, f"{domain}supervised_tone_seconds = 1\n"))
+    stage.service.signal(signal.SIGHUP)
+    yield
+    file.write_text(before)
+    if stage.service.running:
+        stage.service.signal(signal.SIGHUP)
+
+
+def hear_it(scene: Scene, *names: str) -> None:
+    """Within some seconds from now each of these does, and nobody else."""
+    marks = {name: phone.mark() for name, phone in scene.parties.items()}
+
+    def hearers() -> set[str]:
+        return {name for name, mark in marks.items() if scene.parties[name].heard_since(mark, [HERTZ])}
+
+    eventually(lambda: hearers() >= set(names), message=f"of {names} not all hear the tone")
+    assert hearers() == set(names)
+
+
+def nobody_hears_it(scene: Scene) -> None:
+    """In two whole seconds of the parties' audio, and half a one more."""
+    marks = [(phone, phone.mark()) for phone in scene.parties.values()]
+    eventually(lambda: all(phone.sound_since(mark) >= 2.5 for phone, mark in marks[:2]), deadline=10)
+    assert not [phone for phone, mark in marks if phone.heard_since(mark, [HERTZ])]
+
+
+def test_both_parties_hear_it_as_long_as_there_is_a_supervisor(stage: Stage) -> None:
+    """Not while it rings, nor after it has left; in every mode, moved to another phone, and while no service runs."""
+    scene = call_and_boss(stage, INBOUND, None, chief=stage.phone(CHIEF, 4, answer=0.0))
+    scene.acme.do(LISTEN, scene.call_id, ext=BOSS)
+    scene.parties["boss"].wait_ringing()
+    nobody_hears_it(scene)
+    scene.parties["boss"].answer()
+    hear_it(scene, "agent", "far")
+    scene.acme.do(WHISPER, scene.call_id, ext=BOSS)
+    hear_it(scene, "agent", "far")
+    scene.acme.do("transfer", scene.call_id, ext=CHIEF, legs=scene.far_side)
+    scene.parties["chief"].wait_established()
+    hear_it(scene, "chief", "far")
+    stage.service.kill()
+    hear_it(scene, "chief", "far")
+    stage.serve()
+    scene.acme.do(BARGE, scene.call_id, ext=BOSS)
+    hear_it(scene, "chief", "far")
+    scene.parties["boss"].hangup()
+    stage.nothing_of_ours()
+    scene.parties["agent"] = scene.parties.pop("chief")
+    nobody_hears_it(scene)
+
+
+def test_the_audit_log_tells_of_it(stage: Stage) -> None:
+    """Between the supervisor's answer and its end."""
+    scene = supervised(stage, CLICK)
+    scene.parties["boss"].hangup()
+    only_the_call(scene)
+    ended = "ended listen the supervisor hung up"
+    wait_story(stage, scene.call_id, "rung listen", "hears listen", "tone listen", ended)
+
+
+def test_a_supervisor_and_no_tone_without_the_option(stage: Stage) -> None:
+    """It is taken back by a reload: the next supervision is silent."""
+    file = Path(stage.service.settings["tenants"])
+    file.write_text(file.read_text().replace("supervised_tone_seconds = 1\n", ""))
+    stage.service.signal(signal.SIGHUP)
+    scene = call_and_boss(stage, CLICK)
+    scene.acme.do(LISTEN, scene.call_id, ext=BOSS)
+    boss = scene.parties.pop("boss")
+    boss.wait_established()
+    nobody_hears_it(scene)
