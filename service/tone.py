@@ -14,7 +14,7 @@ from service.snooping import Snooping
 from service.switchboard import asked
 from service.tenants import TenantBook
 
-# 47 CFR 64.501: 1400 Hz for 200 ms, every 12 to 15 s. The silence before it outlasts a new Snoop's, of two packets.
+# The pitch of the recorder warning tone (FS-1037C). The silence before it outlasts a new Snoop's, of two packets.
 HERTZ = 1400
 LEAD_MS, TONE_MS = 100, 200
 # Another replica's Snoop is there a moment before its tone is.
