@@ -19,7 +19,6 @@ CONTEXTS = (
     "patchbay-tenant",
     "patchbay-gate",
     "patchbay-refuse",
-    "patchbay-admit",
     "patchbay-rules",
     "patchbay-count",
     "patchbay-policy",

@@ -24,7 +24,6 @@ NEEDED = (
     "app_stack",
     "app_userevent",
     "app_verbose",
-    "app_while",
     "func_callerid",
     "func_cdr",
     "func_channel",

@@ -31,7 +31,6 @@ PROVIDERS = {
     "DIALPLAN_EXISTS": "func_dialplan",
     "Dial": "app_dial",
     "Echo": "app_echo",
-    "EndWhile": "app_while",
     "ExecIf": "app_exec",
     "FILTER": "func_strings",
     "GLOBAL": "func_global",
@@ -47,6 +46,7 @@ PROVIDERS = {
     "LOCK": "func_lock",
     "Log": "app_verbose",
     "MusicOnHold": "res_musiconhold",
+    "MSet": CORE,
     "NoOp": CORE,
     "PJSIP_DIAL_CONTACTS": "chan_pjsip",
     "Playback": "app_playback",
@@ -61,7 +61,6 @@ PROVIDERS = {
     "UNLOCK": "func_lock",
     "UserEvent": "app_userevent",
     "Wait": CORE,
-    "While": "app_while",
 }
 ARI_MODULES = ("applications", "asterisk", "bridges", "channels", "endpoints", "events", "playbacks")
 
@@ -259,6 +258,6 @@ def test_nothing_goes_outside_but_through_the_gate() -> None:
 def test_our_own_calls_outside_go_through_the_gate() -> None:
     """Before the phone rings; and what was allowed then is looked at again before the trunk is dialled."""
     ring = "\n".join(value for _, value in section("patchbay.conf", "patchbay-ring").lines)
-    assert ring.index("Gosub(patchbay-admit,") < ring.index("Dial(")
+    assert ring.index("Gosub(patchbay-gate,") < ring.index("Dial(")
     dial = "\n".join(value for _, value in section("patchbay.conf", "patchbay-dial").lines)
-    assert dial.index("Gosub(patchbay-rules,") < dial.index("Dial(PJSIP/")
+    assert dial.index("Gosub(patchbay-gate,") < dial.index("Dial(PJSIP/")

@@ -61,7 +61,12 @@ def read(steps: str) -> set[str]:
 
 
 def written(steps: str) -> set[str]:
-    return set(re.findall(r"Set\((?:LOCAL\()?_*(PATCHBAY_\w+)\)?=", steps))
+    return {name for pair in pairs(steps) for name in re.findall(r"^(?:LOCAL\()?_*(PATCHBAY_\w+)\)?=", pair)}
+
+
+def pairs(steps: str) -> set[str]:
+    """What Set() and MSet() do in these steps, each as name=value."""
+    return {pair for given in re.findall(r"Set\((.*)\)", steps) for pair in re.split(r",(?=\w+(?:\([^()]*\))?=)", given)}
 
 
 def test_the_contexts_the_service_enters_exist() -> None:
@@ -107,7 +112,7 @@ def test_every_variable_that_is_given_is_read() -> None:
 
 def test_what_a_redirect_leaves_for_the_leg_is_what_the_leg_takes() -> None:
     """Through SHARED(), which belongs to the moved channel."""
-    left = set(re.findall(r"Set\(SHARED\((PATCHBAY_\w+),\$\{PATCHBAY_CHANNEL\}\)", text("patchbay-redirect")))
+    left = set(re.findall(r"SHARED\((PATCHBAY_\w+),\$\{PATCHBAY_CHANNEL\}\)=", text("patchbay-redirect")))
     taken = set(re.findall(r"SHARED\((PATCHBAY_\w+)\)", text("patchbay-move")))
     assert left - taken == {"PATCHBAY_MOVED"} == set(re.findall(r"SHARED\((\w+)\)", dialplan.MOVED))
     assert taken <= left
@@ -118,9 +123,8 @@ def test_what_channels_tell_is_what_the_dialplan_writes() -> None:
     """The record is inherited by every leg dialled later, the side is one leg's own."""
     told = section("ari.conf", "general").get("channelvars")
     assert told == [",".join(reduce.CHANNELVARS)]
-    move = text("patchbay-move")
-    assert f"Set(__{reduce.CALL}=${{SHARED(PATCHBAY_RECORD)}})" in move
-    assert f"Set({reduce.LEG}=${{SHARED(PATCHBAY_LEG)}})" in move
+    move = pairs(text("patchbay-move"))
+    assert {f"__{reduce.CALL}=${{SHARED(PATCHBAY_RECORD)}}", f"{reduce.LEG}=${{SHARED(PATCHBAY_LEG)}}"} <= move
     assert f"__{reduce.CALL}" in INSIDE
     for context in ("patchbay-ring", "patchbay-dial"):
         assert f"Set(__{reduce.CALL}=${{PATCHBAY_RECORD}})" in text(context)
@@ -137,8 +141,8 @@ def test_the_receipt() -> None:
 
 def test_nothing_begins_when_it_is_due_no_more() -> None:
     """Before anything that somebody would notice: the first contacts asked for, the first variable on the leg."""
-    late = "GotoIf($[${EPOCH} >= ${PATCHBAY_DUE}]?"
-    for context, begins in (("patchbay-ring", "Set(PATCHBAY_CONTACTS"), ("patchbay-redirect", "Set(SHARED(")):
+    late = "$[${EPOCH} >= ${PATCHBAY_DUE}]?"
+    for context, begins in (("patchbay-ring", "Set(PATCHBAY_CONTACTS"), ("patchbay-redirect", "MSet(SHARED(")):
         steps = text(context)
         assert steps.count(late) == 1
         assert steps.index(late) < steps.index(begins)
@@ -152,11 +156,8 @@ def test_the_gate_s_word() -> None:
         f"{dialplan.GATE_RECEIPT},Id:${{CHANNEL(linkedid)}},Status:{ALLOWED}",
         f"{dialplan.GATE_RECEIPT},Id:${{ARG1}},Domain:${{ARG2}},Number:${{PATCHBAY_NUMBER}},Status:${{ARG4}}",
     ]
-    words = {
-        word
-        for name in ("patchbay-admit", "patchbay-rules", "patchbay-count")
-        for word in re.findall(r"Return\((\w+)\)", text(name))
-    }
+    steps = text("patchbay-rules") + text("patchbay-count")
+    words = set(re.findall(r"(?:Return\(|PATCHBAY_WORD\)?=)(\w+)", steps))
     assert words == {ALLOWED, "count", *REFUSALS}
 
 
