@@ -1,6 +1,7 @@
 """The signalling addresses the list shows: asked of Asterisk once for each leg that is to be shown."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from service.ari.client import AriClient
@@ -13,6 +14,7 @@ from service.live import Live
 
 INCOMING = "CHANNEL(pjsip,remote_addr)"
 OUTGOING = "CHANNEL(pjsip,target_uri)"
+AT_ONCE = 4  # at a start thousands are asked for, and an operation's requests are not to stand in line behind them
 
 _HOST = re.compile(r"(?:sips?:)?(?:[^@>]*@)?(\[[0-9A-Fa-f:.]+\]|[^:;?>]+)")
 
@@ -25,6 +27,8 @@ class Addresses:
         self._background = background
         self.listeners: list[Callable[[str], None]] = []
         self._known: dict[str, str] = {}
+        self._due: deque[Channel] = deque()
+        self._asking = 0
 
     def of(self, leg: Leg | None) -> str:
         """The address of a leg, without port; "" while unknown."""
@@ -33,6 +37,7 @@ class Addresses:
     def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
         """A listener of `Live`: asks for the legs that have come, forgets those that have gone."""
         if event is None:
+            self._due.clear()
             self._known = {leg: host for leg, host in self._known.items() if host and self.live.picture.channel(leg)}
         calls = list(self.live.picture.all_calls()) if event is None else [c.after for c in changes if c.after]
         for call in calls:
@@ -44,9 +49,22 @@ class Addresses:
         leg = call.signalling_leg
         if leg and leg.id not in self._known and leg.channel.state != "Down":
             self._known[leg.id] = ""
-            self._background.start(self._ask(leg.channel), f"address of {leg.id}")
+            self._due.append(leg.channel)
+            if self._asking < AT_ONCE:
+                self._asking += 1
+                self._background.start(self._ask_all(), "addresses")
+
+    async def _ask_all(self) -> None:
+        """One of those who ask; ends when nothing is left to ask."""
+        try:
+            while self._due:
+                await self._ask(self._due.popleft())
+        finally:
+            self._asking -= 1
 
     async def _ask(self, channel: Channel) -> None:
+        if channel.id not in self._known:
+            return
         address = await ask(self.live.ari, channel)
         if address and channel.id in self._known:
             self._known[channel.id] = address

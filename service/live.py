@@ -5,6 +5,7 @@ nothing else; whoever wants to act on a change is told of it and acts in a task 
 """
 
 import asyncio
+import gc
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -118,11 +119,7 @@ class Live:
         await self.ari.applications_filter(self.app, WANTED)
         await self.ari.applications_subscribe(self.app, SOURCES)
         await self._prove_echo()
-        channels, bridges, endpoints = await asyncio.gather(
-            self.ari.channels_list(), self.ari.bridges_list(), self.ari.endpoints_list("PJSIP")
-        )
-        picture = Picture()
-        reduce.load(picture, channels, bridges, endpoints)
+        picture = await self._snapshot()
         for event in backlog:
             reduce.apply(picture, event)
         journal.snapshot(self.picture, picture)
@@ -133,6 +130,22 @@ class Live:
         self.metrics.connections.inc()
         self.metrics.snapshot.observe(time.monotonic() - started)
         self._announce(None, [])
+
+    async def _snapshot(self) -> Picture:
+        """All there is. It is read in a thread: of 5,000 calls that takes 0.4 s, and events are to be taken meanwhile.
+
+        Nothing made here is garbage, so none is looked for, which would take as long as to parse it.
+        """
+        gc.disable()
+        try:
+            channels, bridges, endpoints = await asyncio.gather(
+                self.ari.channels_list(), self.ari.bridges_list(), self.ari.endpoints_list("PJSIP")
+            )
+            picture = Picture()
+            await asyncio.to_thread(reduce.load, picture, channels, bridges, endpoints)
+        finally:
+            gc.enable()
+        return picture
 
     def _set_ready(self, ready: bool) -> None:
         self.ready = ready

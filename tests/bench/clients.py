@@ -37,6 +37,19 @@ class Client:
             assert answer.status < 300, f"{method} {path}: {answer.status} {content[:200]!r}"
             return content
 
+    async def etag(self, path: str) -> str:
+        """What a poller sends back with its next GET."""
+        async with self.session.get(f"{self.url}{path}") as answer:
+            return answer.headers["ETag"]
+
+    async def timed_unchanged(self, path: str, etag: str) -> float:
+        """The same as `timed` for a GET whose answer the client has already; AssertionError when it has changed."""
+        started = time.perf_counter()
+        async with self.session.get(f"{self.url}{path}", headers={"If-None-Match": etag}) as answer:
+            await answer.read()
+            assert answer.status == 304, f"{path}: {answer.status}"
+        return time.perf_counter() - started
+
     async def timed(self, path: str) -> float:
         """Seconds from sending a GET to the last byte of its answer."""
         started = time.perf_counter()

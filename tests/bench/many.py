@@ -51,7 +51,10 @@ async def measure() -> AsyncIterator[Row]:
                 one = await _alternating(ours, bare, 1)
                 medians[level] = Figure.of(one.ours).p50
                 yield list_row(held, 1, one, Budget.LIST if level == BUDGETED else None)
-                yield list_row(held, CLIENTS, await _alternating(ours, bare, CLIENTS))
+                yield unchanged_row(held, await _polled(ours, bare))
+                crowd = await _alternating(ours, bare, CLIENTS)
+                yield list_row(held, CLIENTS, crowd)
+                yield rate_row(held, crowd)
             async for row in startup.rows(cell, bare, cell.calls(), STARTS):
                 yield row
             yield growth_row(medians[LEVELS[-1]] / medians[LEVELS[-2]])
@@ -84,6 +87,43 @@ async def _alternating(ours: Client, bare: Client, clients: int) -> Pair:
     return await by_turns(
         together(ours, LIST, clients), together(bare, CHANNELS, clients), seconds=SECONDS, at_least=at_least
     )
+
+
+async def _polled(ours: Client, bare: Client) -> Pair:
+    etag = await ours.etag(LIST)
+
+    async def again() -> list[float]:
+        return [await ours.timed_unchanged(LIST, etag)]
+
+    return await by_turns(again, together(bare, CHANNELS, 1), seconds=SECONDS, at_least=AT_LEAST)
+
+
+def unchanged_row(held: int, pair: Pair) -> Row:
+    """What a poller waits for while nothing changes; ARI has no such answer."""
+    return Row(
+        f"GET /v1/call, {held:,} live calls, one client, 304",
+        "ms",
+        Figure.of(milliseconds(pair.ours)),
+        Figure.of(milliseconds(pair.reference)),
+        "ARI GET /channels",
+    )
+
+
+def rate_row(held: int, crowd: Pair) -> Row:
+    """Lists a second, of clients that ask all at once and wait for the last answer before they ask again."""
+    return Row(
+        f"lists a second, {held:,} live calls, {CLIENTS} clients",
+        "/s",
+        Figure(a_second(crowd.ours)),
+        Figure(a_second(crowd.reference)),
+        "ARI GET /channels",
+    )
+
+
+def a_second(seconds: list[float]) -> float:
+    """Requests a second, out of the time of each in bursts of `CLIENTS`."""
+    bursts = [max(seconds[begin : begin + CLIENTS]) for begin in range(0, len(seconds), CLIENTS)]
+    return len(seconds) / sum(bursts)
 
 
 def list_row(held: int, clients: int, pair: Pair, budget: Budget | None = None) -> Row:

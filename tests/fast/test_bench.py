@@ -9,6 +9,7 @@ from tests.bench import table
 from tests.bench.budgets import Budget, kept
 from tests.bench.events import frames
 from tests.bench.figures import Figure, percentile
+from tests.bench.many import CLIENTS, a_second
 from tests.bench.operations import settled
 from tests.bench.process import cpu_seconds, resident_kb
 from tests.bench.run import SECTIONS
@@ -160,3 +161,8 @@ def test_a_supervised_call_is_settled_with_one_snoop() -> None:
     boss, snoop = made("PJSIP/103@acme.test-0000002c"), made("Snoop/pbx-1.1-00000000")
     assert settled([*TALK, boss, snoop], "101", "carrier", "103")
     assert settled([*TALK, boss, snoop, snoop], "101", "carrier", "103") is None
+
+
+def test_requests_a_second_are_those_of_whole_bursts() -> None:
+    """Two bursts of half a second and one."""
+    assert a_second([0.1] * (CLIENTS - 1) + [0.5] + [1.0] * CLIENTS) == pytest.approx(2 * CLIENTS / 1.5)

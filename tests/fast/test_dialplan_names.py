@@ -66,7 +66,9 @@ def written(steps: str) -> set[str]:
 
 def pairs(steps: str) -> set[str]:
     """What Set() and MSet() do in these steps, each as name=value."""
-    return {pair for given in re.findall(r"Set\((.*)\)", steps) for pair in re.split(r",(?=\w+(?:\([^()]*\))?=)", given)}
+    return {
+        pair for given in re.findall(r"Set\((.*)\)", steps) for pair in re.split(r",(?=\w+(?:\([^()]*\))?=)", given)
+    }
 
 
 def test_the_contexts_the_service_enters_exist() -> None:
