@@ -16,14 +16,19 @@ SUFFIXES = "", "1", "12", "123", "1234", "12345", "123456", "!"
 
 
 def is_well_known(password: str, *names: str) -> bool:
-    """Whether it is none, a word everybody tries, one sign again and again, a run of keys, or one of `names`."""
-    plain = password.lower()
-    return plain in {name.lower() for name in names} or plain in _PLAIN or len(set(plain)) <= 1 or _is_run(plain)
+    """Whether it is none, a word everybody tries, a run of keys or one of `names`, once or again and again."""
+    plain = _once(password.lower())
+    return plain in {_once(name.lower()) for name in names} or plain in _PLAIN or len(plain) <= 1 or _is_run(plain)
 
 
 def is_well_known_token(digest: str) -> bool:
     """Whether this is the hash of such a token."""
     return digest in _HASHES
+
+
+def _once(text: str) -> str:
+    """What the text is a repetition of: `abc` of `abcabc`, else all of it."""
+    return text[: (text + text).find(text, 1)]
 
 
 def _is_run(text: str) -> bool:

@@ -9,7 +9,7 @@ import re
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -19,6 +19,7 @@ from asterisk.pbx.errors import PbxError
 from asterisk.pbx.ports import LOOPBACK, Ports
 from asterisk.pbx.run import DEMO_HOTLINES, demo_tenants
 from asterisk.pbx.secrets import FILE, Secrets, load_secrets, secrets_text, write_private
+from service.wellknown import is_well_known
 
 ROOT = Path("/config")
 ANYWHERE = "0.0.0.0"
@@ -27,6 +28,7 @@ UNTIL_THEN = "demo-carrier-contact"
 MUSIC = "/usr/share/asterisk/patchbay-moh"
 PASSWORD_VARIABLES = ("PATCHBAY_ARI_PASSWORD", "PATCHBAY_TRUNK_PASSWORD", "PATCHBAY_PHONE_PASSWORD")
 TENANT_VARIABLES = {"acme.test": "PATCHBAY_TOKEN_ACME", "globex.test": "PATCHBAY_TOKEN_GLOBEX"}
+SHORTEST = 12  # signs: who has overheard a phone's registration can try millions of shorter passwords a second at home
 ZONES = Path("/usr/share/zoneinfo")  # as Asterisk's image has it
 ROUTES = Path("/proc/net/route")
 # A phone that comes through Docker's relay or a NAT is lost when neither side speaks for 90 s: it registers sooner.
@@ -84,18 +86,35 @@ def _link_zone(link: Path, zone: str) -> None:
 
 
 def given(kept: Secrets, env: Mapping[str, str]) -> Secrets:
-    """The secrets with those the environment gives; raises PbxError for one that no configuration file can hold."""
+    """The secrets with those the environment gives; raises PbxError for one that can be guessed or breaks a file."""
     for name in (*PASSWORD_VARIABLES, *TENANT_VARIABLES.values()):
         if not re.fullmatch(r"[\w.~+/=-]*", env.get(name, ""), re.ASCII):
             raise PbxError(f"{name}: letters, digits and . _ ~ + / = - only; choose another")
     phone = env.get("PATCHBAY_PHONE_PASSWORD")
-    return replace(
+    made = replace(
         kept,
         ari_password=env.get("PATCHBAY_ARI_PASSWORD") or kept.ari_password,
         carrier_password=env.get("PATCHBAY_TRUNK_PASSWORD") or kept.carrier_password,
         phones={endpoint: phone or password for endpoint, password in kept.phones.items()},
         tokens={domain: env.get(TENANT_VARIABLES.get(domain, "")) or token for domain, token in kept.tokens.items()},
     )
+    for name, secret, owner in _named(made):
+        if len(secret) < SHORTEST or is_well_known(secret, owner):
+            raise PbxError(
+                f"{name}: shorter than {SHORTEST} signs, or one that everybody knows; "
+                "choose another, or set none and one is made at random"
+            )
+    return made
+
+
+def _named(secrets: Secrets) -> Iterator[tuple[str, str, str]]:
+    """Each secret that the environment can give: the variable, the secret, whose it is."""
+    ari, trunk, phone = PASSWORD_VARIABLES
+    yield ari, secrets.ari_password, "patchbay"
+    yield trunk, secrets.carrier_password, "carrier"
+    yield from ((phone, password, endpoint) for endpoint, password in secrets.phones.items())
+    known = ((TENANT_VARIABLES.get(domain), token, domain) for domain, token in secrets.tokens.items())
+    yield from ((name, token, domain) for name, token, domain in known if name)
 
 
 def edge(env: Mapping[str, str]) -> Edge:

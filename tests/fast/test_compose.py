@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -192,9 +193,10 @@ def test_phones_register_often(secrets: Secrets) -> None:
 
 def test_secrets_from_the_environment(secrets: Secrets) -> None:
     """Those that are given are taken, the others stay."""
-    env = {"PATCHBAY_ARI_PASSWORD": "a", "PATCHBAY_PHONE_PASSWORD": "p", "PATCHBAY_TOKEN_ACME": "t"}
+    ari, phone, token = "one-for-the-ari", "two_for.phones~", "3+for/a=token"
+    env = {"PATCHBAY_ARI_PASSWORD": ari, "PATCHBAY_PHONE_PASSWORD": phone, "PATCHBAY_TOKEN_ACME": token}
     made = given(secrets, env | {"PATCHBAY_TRUNK_PASSWORD": ""})
-    assert (made.ari_password, set(made.phones.values()), made.tokens["acme.test"]) == ("a", {"p"}, "t")
+    assert (made.ari_password, set(made.phones.values()), made.tokens["acme.test"]) == (ari, {phone}, token)
     assert (made.carrier_password, made.tokens["globex.test"]) == (
         secrets.carrier_password,
         secrets.tokens["globex.test"],
@@ -206,6 +208,47 @@ def test_a_password_that_breaks_files_is_refused(secrets: Secrets, bad: str) -> 
     """It goes into configuration files as it is."""
     with pytest.raises(PbxError, match="PATCHBAY_ARI_PASSWORD"):
         given(secrets, {"PATCHBAY_ARI_PASSWORD": bad})
+
+
+GIVEN = (*PASSWORD_VARIABLES, *TENANT_VARIABLES.values())
+WEAK = ["1234", "x7k2m9p4q1z", "asterisk1234", "PASSWORD123456", "0123456789012", "123412341234", "passwordpassword"]
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_secret_that_can_be_guessed_is_refused(secrets: Secrets, name: str, weak: str) -> None:
+    """Too short, or known to everybody, also twice; told by its variable, and not repeated."""
+    with pytest.raises(PbxError, match=rf"^{name}: shorter than 12 signs, or one that everybody knows") as refused:
+        given(secrets, {name: weak})
+    assert weak not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("PATCHBAY_ARI_PASSWORD", "patchbaypatchbay"),
+        ("PATCHBAY_TRUNK_PASSWORD", "CarrierCarrier"),
+        ("PATCHBAY_TOKEN_ACME", "acme.testacme.test"),
+    ],
+)
+def test_nor_is_its_owner_s_name_a_secret(secrets: Secrets, name: str, owner: str) -> None:
+    with pytest.raises(PbxError, match=name):
+        given(secrets, {name: owner})
+
+
+def test_a_weak_secret_that_was_kept_is_refused_too(secrets: Secrets) -> None:
+    """Of a time when it was taken; one that is given in its place is in force."""
+    old = replace(secrets, phones=dict.fromkeys(secrets.phones, "1234"))
+    with pytest.raises(PbxError, match="PATCHBAY_PHONE_PASSWORD"):
+        given(old, {})
+    assert set(given(old, {"PATCHBAY_PHONE_PASSWORD": "longer-than-that"}).phones.values()) == {"longer-than-that"}
+
+
+def test_nothing_is_written_with_a_weak_secret(tmp_path: Path) -> None:
+    """`setup` ends, and so nothing else starts."""
+    with pytest.raises(PbxError):
+        set_up(tmp_path, {"PATCHBAY_PHONE_PASSWORD": "1234"}, INSIDE)
+    assert not (tmp_path / "pbx").exists()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ WEAK = [
     "000000",
     "qwerty",
     "admin123",
+    "abab",
+    "secretsecret",
 ]
 STRONG = ["s3cret-ari", "wrong-horse", "47c12a75023fffea68c46ce73958d74e", "1234-horse", "asterisk-of-hanoi"]
 
