@@ -23,7 +23,7 @@ class PbxSettings:
     """What differs from one instance to the next.
 
     `carrier_contact` is the SIP URI the trunk leads to, the demo carrier by default, and `carrier_aor` the name of
-    the AOR that holds it; `extra` is text to append to a shipped file, by the file's name.
+    the AOR that holds it; `extra` is text to append to a shipped file, or a file of the operator's own, by its name.
     """
 
     name: str
@@ -47,6 +47,8 @@ def render(folder: Path, inside: Path, settings: PbxSettings) -> None:
         write_private(folder / "etc" / file.name, file.read_text() + more + settings.extra.get(file.name, ""))
     for name, text in local_files(inside, settings).items():
         write_private(folder / "etc" / "local" / name, text)
+    for name in settings.extra.keys() - {file.name for file in CONF.glob("*.conf")}:
+        write_private(folder / "etc" / name, settings.extra[name])
 
 
 def local_files(inside: Path, settings: PbxSettings) -> dict[str, str]:

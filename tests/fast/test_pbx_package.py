@@ -128,14 +128,16 @@ def test_demo_tenants() -> None:
 
 
 def test_render(tmp_path: Path) -> None:
-    """A private copy: own directories and name, own values in local/, extra text, closed to others."""
-    settings = PbxSettings("one", slot_ports(0), extra={"extensions.conf": "\n[more]\n"})
+    """A private copy: own directories and name, own values in local/, extra text and files, closed to others."""
+    extra = {"extensions.conf": "\n[more]\n", "tls/transport.conf": "[tls]\n"}
+    settings = PbxSettings("one", slot_ports(0), extra=extra)
     render(tmp_path / "one", Path("/srv/patchbay/one"), settings)
     etc = tmp_path / "one" / "etc"
     main = (etc / "asterisk.conf").read_text()
     assert "astetcdir => /srv/patchbay/one/etc\n" in main
     assert "systemname = one\n" in main
     assert (etc / "extensions.conf").read_text().endswith("[more]\n")
+    assert (etc / "tls" / "transport.conf").read_text() == "[tls]\n"
     assert (etc / "local" / "http.conf").read_text() == "bindaddr = 127.0.0.1\nbindport = 10005\n"
     assert settings.secrets.phones["105@globex.test"] in (etc / "local" / "pjsip_wizard.conf").read_text()
     assert (tmp_path / "one" / "moh" / "arpeggio.wav").exists()

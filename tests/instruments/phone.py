@@ -37,7 +37,8 @@ class Phone:
     `proxy` is the PBX's `host:port`; without one the phone only calls and is called directly. An unregistered
     phone takes calls to any number, as a carrier does. `answer` is the seconds after which it picks up, None
     for never; `refuse` is 486 (busy, as soon as it rings) or 480 (unavailable, without ringing).
-    With `lines` calls it is busy for more (0: never). `host` is its address, any of loopback's.
+    With `lines` calls it is busy for more (0: never). `host` is its address, any of loopback's. With `trusts`, a
+    certificate in PEM, its SIP goes over TLS and only to who shows that one; with `srtp` it talks encrypted only.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Phone:
         codec: str = "PCMA",
         lines: int = 0,
         host: str = "127.0.0.1",
+        trusts: str = "",
+        srtp: bool = False,
     ) -> None:
         if refuse not in (None, 480, 486):
             raise ValueError(f"refuse={refuse}: baresip can only send 486 and 480")
         self._folder = where.folder("phones")
         self._settings = Settings(
-            user, domain, display, password, auth_user or user, proxy, register, codec, lines, host
+            user, domain, display, password, auth_user or user, proxy, register, codec, lines, host, trusts, srtp
         )
         self._process = Process(where, self._folder / f"{user}-{os.getpid()}-{next(_serial)}")
         self._ports = take(port)

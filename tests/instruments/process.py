@@ -10,7 +10,7 @@ from typing import Protocol
 from asterisk.pbx import child
 from tests.instruments.ports import Block
 
-MODULES = ("g711.so", "aufile.so", "aubridge.so", "sndfile.so")
+MODULES = ("g711.so", "aufile.so", "aubridge.so", "sndfile.so", "srtp.so")
 APPLICATIONS = ("account.so", "menu.so", "ctrl_tcp.so")
 
 LONGEST_PATH = 90
@@ -50,6 +50,8 @@ class Settings:
     codec: str
     lines: int
     host: str
+    trusts: str
+    srtp: bool
 
 
 class Process:
@@ -69,6 +71,7 @@ class Process:
         inside = str(self._where.path_inside(self.folder))
         config = _config(inside, str(self._where.path_inside(voice)), ports, settings)
         (self.folder / "config").write_text(config)
+        (self.folder / "trusts.pem").write_text(settings.trusts)
         (self.folder / "accounts").write_text(_account(settings))
         argv = self._where.command(*("env", "TZ=UTC", "baresip", "-4", "-s", "-f", inside))
         self._running = _spawner.submit(child.start, argv, self.log_path).result()
@@ -116,6 +119,7 @@ def _config(folder: str, voice: str, ports: Block, settings: Settings) -> str:
         f"snd_path {folder}",
         "ringback_disabled yes",
         "statmode_default off",
+        *([f"sip_cafile {folder}/trusts.pem", "sip_verify_server yes"] if settings.trusts else []),
         f"ctrl_tcp_listen 127.0.0.1:{ports.control}",
         "module_path /usr/lib/baresip/modules",
         *(f"module {name}" for name in MODULES),
@@ -126,13 +130,16 @@ def _config(folder: str, voice: str, ports: Block, settings: Settings) -> str:
 
 def _account(settings: Settings) -> str:
     name = f'"{settings.display}" ' if settings.display else ""
+    transport = ";transport=tls" if settings.trusts else ""
     fields = [
-        f"{name}<sip:{settings.user}@{settings.domain}>",
+        f"{name}<sip:{settings.user}@{settings.domain}{transport}>",
         f"regint={60 if settings.register else 0}",
         f"audio_codecs={settings.codec}/8000/1",
     ]
     if settings.proxy:
-        fields.append(f'outbound="sip:{settings.proxy}"')
+        fields.append(f'outbound="sip:{settings.proxy}{transport}"')
+    if settings.srtp:
+        fields.append("mediaenc=srtp-mand")
     if settings.password:
         fields += [f"auth_user={settings.auth_user}", f"auth_pass={settings.password}"]
     return ";".join(fields) + "\n"

@@ -2,11 +2,11 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from asterisk.pbx import Installation, Pbx, PbxSettings, find, find_phones, reserve_ports
+from asterisk.pbx import Installation, Pbx, PbxSettings, Ports, find, find_phones, reserve_ports
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
 from tests.instruments.control import PhoneError
@@ -18,6 +18,7 @@ from tests.instruments.tones import TONES
 ACME, GLOBEX = "acme.test", "globex.test"
 HOTLINES = {ACME: ("02873001234", "02873001235"), GLOBEX: ("02873005678", "02873005679")}
 MOBILE = "0909123456"
+Extra = Mapping[str, str] | Callable[[Ports], Mapping[str, str]]
 
 
 def tenants_file(tokens: Mapping[str, str], limits: Mapping[str, str] | None = None) -> str:
@@ -60,7 +61,7 @@ class Stage:
 
     # phones
 
-    def phone(self, extension: str, tone: int, domain: str = ACME, **how: float | int | str | None) -> Phone:
+    def phone(self, extension: str, tone: int, domain: str = ACME, **how: float | str | bool | None) -> Phone:
         """An extension's phone, not started yet; `tone` is the index of its voice."""
         return self._keep(
             Phone(
@@ -69,10 +70,9 @@ class Stage:
                 domain,
                 voice=TONES[tone],
                 password=self.pbx.secrets.phones[f"{extension}@{domain}"],
-                proxy=f"127.0.0.1:{self.pbx.sip_port}",
                 register=True,
                 port=self.pbx.settings.ports.phone(next(self._ports)),
-                **how,  # type: ignore[arg-type]
+                **{"proxy": f"127.0.0.1:{self.pbx.sip_port}", **how},  # type: ignore[arg-type]
             )
         )
 
@@ -150,16 +150,18 @@ class Stage:
 
 @contextmanager
 def live_stage(
-    folder: Path, name: str, extra: Mapping[str, str] | None = None, *, demo_carrier: bool = False, **settings: str
+    folder: Path, name: str, extra: Extra | None = None, *, demo_carrier: bool = False, **settings: str
 ) -> Iterator[Stage]:
     """Starts an Asterisk whose trunk leads to `Stage.mobile`, or to the demo carrier, and the service; ends both.
 
-    `extra` is what an operator adds to the shipped configuration, by the file's name; `settings` are the service's.
+    `extra` is what an operator adds to the shipped configuration, by the file's name, perhaps knowing the ports;
+    `settings` are the service's.
     """
     with ExitStack() as stack:
         ports = stack.enter_context(reserve_ports())
         carrier = "" if demo_carrier else f"sip:127.0.0.1:{ports.phone(0)}"
-        pbx_settings = PbxSettings(name, ports, carrier_contact=carrier, extra=extra or {})
+        added = extra(ports) if callable(extra) else extra or {}
+        pbx_settings = PbxSettings(name, ports, carrier_contact=carrier, extra=added)
         pbx = stack.enter_context(Pbx(find(), pbx_settings))
         folder.mkdir(parents=True, exist_ok=True)
         tenants = folder / "tenants.toml"

@@ -17,10 +17,12 @@ class Witness:
         self._auth = ("patchbay", stage.pbx.secrets.ari_password)
 
     def channels(self) -> list[Seen]:
-        return self._get("channels")
+        found: list[Seen] = self._get("channels")
+        return found
 
     def bridges(self) -> list[Seen]:
-        return self._get("bridges")
+        found: list[Seen] = self._get("bridges")
+        return found
 
     def watched(self) -> int:
         """How many channels and bridges applications are subscribed to one by one."""
@@ -41,7 +43,10 @@ class Witness:
         }
         return legs | {bridge["id"]: tuple(sorted(bridge["channels"])) for bridge in self.bridges()}
 
-    def _get(self, what: str) -> list[Seen]:
-        answer = httpx.get(f"{self._url}/{what}", auth=self._auth, timeout=5)
-        found: list[Seen] = answer.raise_for_status().json()
-        return found
+    def told(self, channel: str, function: str) -> str:
+        """What a function of the dialplan says of the channel of this unique id."""
+        return str(self._get(f"channels/{channel}/variable", variable=function)["value"])
+
+    def _get(self, what: str, **parameters: str) -> Any:
+        answer = httpx.get(f"{self._url}/{what}", params=parameters, auth=self._auth, timeout=5)
+        return answer.raise_for_status().json()
