@@ -1,4 +1,4 @@
-"""Brings Debian's Asterisk, baresip and sipp into a private root, with mmdebstrap."""
+"""Brings Debian's Asterisk, and what the tests need beside it, into a private root, with mmdebstrap."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from asterisk.pbx.errors import PbxError
 
 SUITE = "forky"  # the oldest Debian whose Asterisk is new enough
-PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm", "baresip-core", "sip-tester")
+PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm", "baresip-core", "sip-tester", "fail2ban")
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 # A mirror that is behind has an expired Release file, which apt refuses.
 EXPIRED_IS_FINE = '--aptopt=Acquire::Check-Valid-Until "false"'

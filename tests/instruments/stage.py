@@ -69,10 +69,13 @@ class Stage:
                 extension,
                 domain,
                 voice=TONES[tone],
-                password=self.pbx.secrets.phones[f"{extension}@{domain}"],
                 register=True,
                 port=self.pbx.settings.ports.phone(next(self._ports)),
-                **{"proxy": f"127.0.0.1:{self.pbx.sip_port}", **how},  # type: ignore[arg-type]
+                **{  # type: ignore[arg-type]
+                    "password": self.pbx.secrets.phones[f"{extension}@{domain}"],
+                    "proxy": f"127.0.0.1:{self.pbx.sip_port}",
+                    **how,
+                },
             )
         )
 

@@ -1,6 +1,7 @@
 """A SIP client as an attacker has one: a socket and any text, with or without somebody's password."""
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +20,17 @@ RTP_PORT = 9
 
 @dataclass(frozen=True)
 class Login:
-    """Whom the sender claims to be in its proof, and the password it knows."""
+    """Whom the sender claims to be in its proof, and the password it knows; or what it sends for a proof instead."""
 
     user: str
     password: str
+    response: str = ""
+
+    def proof(self, challenge: str, method: str, uri: str) -> str:
+        """The Authorization header's text."""
+        proof = digest(challenge, method, uri, self.user, self.password)
+        forged = f'response="{self.response}"'
+        return re.sub(r'response="[^"]*"', lambda _: forged, proof) if self.response else proof
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class Stranger:
         self._acknowledge(method, uri, call_id, 1, headers, answers)
         if login and answers and answers[-1].status == 401:
             challenge = answers[-1].get("www-authenticate")
-            proof = ("Authorization", digest(challenge, method, uri, login.user, login.password))
+            proof = ("Authorization", login.proof(challenge, method, uri))
             self._send(method, uri, call_id, 2, [*headers, proof], body)
             answers += self._answers(call_id, sequence=2)
             self._acknowledge(method, uri, call_id, 2, headers, answers)

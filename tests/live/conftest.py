@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.instruments import fail2ban as tool
 from tests.instruments.ari_proxy import AriProxy
+from tests.instruments.fail2ban import Fail2ban
 from tests.instruments.faulty import behind_proxy
 from tests.instruments.given import REASON, given_stage, is_given
 from tests.instruments.stage import Stage, live_stage
@@ -50,3 +52,13 @@ def proxy(theatre: Stage) -> Iterator[AriProxy]:
     """What the service of this module's tests reaches Asterisk through."""
     with behind_proxy(theatre) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def fail2ban() -> Iterator[Fail2ban]:
+    """The real one, with our filter and jail; for tests that can do without it, where there is none."""
+    where = tool.installed()
+    if where is None:
+        pytest.skip(tool.NONE)
+    with Fail2ban(where) as one:
+        yield one

@@ -12,17 +12,19 @@ import pytest
 
 from asterisk.pbx import Ports, find
 from tests.instruments.control import PhoneError
+from tests.instruments.fail2ban import Fail2ban
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, Scene, call_up
 from tests.instruments.service import PROJECT
-from tests.instruments.stage import Stage, live_stage
+from tests.instruments.stage import ACME, Stage, live_stage
 from tests.instruments.supervision import BOSS, LISTEN, WHISPER, table
 from tests.instruments.wire import Wire, pattern
 from tests.instruments.witness import Witness
 
 pytestmark = pytest.mark.owns
 DEPLOY = PROJECT / "deploy"
+How = dict[str, float | str | bool | None]
 PLACE, ANYWHERE = "/etc/asterisk/tls", "0.0.0.0:5061"
 
 
@@ -34,10 +36,11 @@ class Secured:
     port: int
     certificate: str
 
-    def phone(self, extension: str, tone: int, *, srtp: bool = True, answer: float | None = None) -> Phone:
+    def phone(self, extension: str, tone: int, *, srtp: bool = True, **how: float | str | None) -> Phone:
         """An extension's phone that speaks TLS."""
         proxy = f"127.0.0.1:{self.port}"
-        return self.stage.phone(extension, tone, proxy=proxy, trusts=self.certificate, srtp=srtp, answer=answer)
+        secure: How = {"proxy": proxy, "trusts": self.certificate, "srtp": srtp, **how}
+        return self.stage.phone(extension, tone, ACME, **secure)
 
     def call(self) -> Scene:
         """A click-to-call from such a phone to a mobile, over the plain trunk, and a supervisor's such phone."""
@@ -151,3 +154,13 @@ def test_a_phone_does_not_trust_another_s_certificate(secured: Secured, tmp_path
     )
     with pytest.raises(PhoneError, match="not registered"):
         phone.start()
+
+
+def test_fail2ban_finds_who_guesses_over_tls(secured: Secured, fail2ban: Fail2ban) -> None:
+    log = secured.stage.pbx.folder / "log" / "security"
+    guesser = secured.phone("101", 1, password="guessed")
+    with pytest.raises(PhoneError, match="401"):
+        guesser.start()
+    ban, *_ = eventually(lambda: fail2ban.bans(log), message="not found")
+    assert ban.address == "127.0.0.1"
+    assert "IPV4/TLS/" in ban.line

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.instruments.fail2ban import Fail2ban
 from tests.instruments.polling import eventually
 from tests.instruments.service import PROJECT
 from tests.instruments.stage import ACME, GLOBEX, MOBILE, Stage
@@ -100,6 +101,49 @@ def test_failed_attempts_are_in_the_log_that_fail2ban_reads(stage: Stage, strang
     assert good.status == 200
     eventually(lambda: good.call_id in log.read_text())
     assert not [line for line in log.read_text().splitlines() if good.call_id in line and _banned(line)]
+
+
+FORGED = 'x\\",RemoteAddress=\\"IPV4/UDP/203.0.113.9/5060\\",y=\\"'
+"""A proof that reads, where it is logged, as if somebody else had sent it."""
+
+
+def test_fail2ban_itself_finds_who_guesses_and_no_other(stage: Stage, stranger: Stranger, fail2ban: Fail2ban) -> None:
+    """Each wrong proof once, by whoever it was sent; no registration or call of who knows the password."""
+    mine, log = right(stage, "101"), stage.pbx.folder / "log" / "security"
+    wrong = [
+        stranger.register("101", Login("101", "wrong")),
+        stranger.register("nobody", Login("nobody", "wrong")),
+        stranger.register("101", Login("101", "wrong", FORGED)),
+        stranger.invite(MOBILE, "101", Login("101", "wrong")),
+        stranger.invite(MOBILE, "nobody", Login("nobody", "wrong")),
+        stranger.invite(MOBILE, "101", mine, sender=f"<sip:101@{GLOBEX}>"),
+        stranger.invite(MOBILE, "102", mine),
+        stranger.invite(MOBILE, "carrier", Login("carrier", "wrong")),
+        stranger.invite(MOBILE, "carrier", mine),
+    ]
+    good = [
+        stranger.invite("s", "carrier", Login("carrier", stage.pbx.secrets.carrier_password)),
+        stranger.invite("s", "101", mine),
+        stranger.register("101", mine),
+    ]
+    eventually(lambda: good[-1].call_id in log.read_text())
+    bans = fail2ban.bans(log)
+    assert {ban.address for ban in bans} == {"127.0.0.1"}
+    assert [ban.line for ban in bans] == [line for line in log.read_text().splitlines() if _banned(line)]
+    for attempt in wrong:
+        assert len([ban for ban in bans if attempt.call_id in ban.line]) == 1, attempt
+    assert not [ban for ban in bans if any(attempt.call_id in ban.line for attempt in good)]
+
+
+def test_the_jail_closes_the_sip_ports_of_both_protocols(fail2ban: Fail2ban) -> None:
+    """An action each, because no firewall's rule holds the ports of `all`; with the filter, on the log."""
+    jail = [line for line in fail2ban.jail().splitlines() if "'patchbay-asterisk'" in line]
+    for what in ("addfailregex", "addlogpath"):
+        assert [line for line in jail if f"'{what}'" in line], what
+    tcp, udp = [line for line in jail if "'actionstart'" in line]
+    for action, protocol in ((tcp, "tcp"), (udp, "udp")):
+        assert "5060,5061" in action
+        assert f"'{protocol}'" in action
 
 
 def _failures(log: Path, call_id: str) -> list[str]:
