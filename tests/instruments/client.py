@@ -1,5 +1,6 @@
 """A REST client as the vendors' customers have: a base URL and a token."""
 
+import re
 from collections.abc import Callable, Mapping
 
 import httpx
@@ -56,6 +57,11 @@ class Client:
 
     def wait_gone(self, call_id: str, deadline: float = 5.0) -> None:
         eventually(lambda: self.row(call_id) is None, deadline=deadline, message=f"{call_id} is still listed")
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics, by its name and labels."""
+        found = re.findall(r"^(patchbay\S+(?:{[^}]*})?) (\S+)$", self.http.get("/metrics").text, re.MULTILINE)
+        return {name: float(value) for name, value in found}
 
     def ask(self, verb: str, call_id: str, **body: str) -> httpx.Response:
         """POST /v1/call/{call_id}/{verb}."""

@@ -47,6 +47,11 @@ class Witness:
         """What a function of the dialplan says of the channel of this unique id."""
         return str(self._get(f"channels/{channel}/variable", variable=function)["value"])
 
+    def packets(self) -> dict[str, tuple[int, int]]:
+        """How many packets of sound each phone's channel has got from it and sent to it."""
+        counted = {one: self._get(f"channels/{one}/rtp_statistics") for one in self.ids("PJSIP/")}
+        return {one: (told["rxcount"], told["txcount"]) for one, told in counted.items()}
+
     def _get(self, what: str, **parameters: str) -> Any:
         answer = httpx.get(f"{self._url}/{what}", params=parameters, auth=self._auth, timeout=5)
         return answer.raise_for_status().json()

@@ -4,21 +4,15 @@ So it is after a stop of Asterisk, which goes on with what lies in its sockets. 
 kept back in turn, and given to Asterisk when the service has answered.
 """
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from tests.instruments.ari_proxy import AriProxy, Fault
-from tests.instruments.failures import failure
 from tests.instruments.faulty import no_faults_logged
 from tests.instruments.polling import eventually
 from tests.instruments.repeated import TARGET, Click, Listen, Operation, Park, Switch, Transfer
 from tests.instruments.scene import CLICK, INBOUND, LOCAL, OUTBOUND, call_up
 from tests.instruments.stage import Stage
 from tests.instruments.supervision import BOSS
-from tests.instruments.witness import Witness
 
 pytestmark = pytest.mark.owns
 
@@ -86,38 +80,3 @@ def test_answers_that_are_slow(stage: Stage, proxy: AriProxy, operation: type[Op
         with proxy.watch({number: Fault(seconds=0.3)}):
             assert run.begin() == 200
             eventually(run.done, message="it does not come to its end")
-
-
-@contextmanager
-def frozen(stage: Stage) -> Iterator[None]:
-    """Asterisk stands still inside."""
-    process = stage.pbx.process
-    assert process is not None
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
-
-
-def test_asterisk_stands_still(stage: Stage) -> None:
-    """What it was asked meanwhile it refuses when it goes on; until then the service says that it is not ready."""
-    scene = call_up(stage, CLICK)
-    before = Witness(stage).still()
-    processed = calls_processed(stage)
-    with frozen(stage):
-        refused = scene.acme.ask("park", scene.call_id, legs=scene.agent_side)
-        assert (refused.status_code, refused.content) == failure("park", "SERVICE_UNAVAILABLE")
-        eventually(lambda: not stage.service.ready(), deadline=15, message="still ready")
-        assert scene.acme.http.get("/v1/call").status_code == 503
-    eventually(lambda: calls_processed(stage) > processed, message="the late request has not come")
-    stage.nothing_of_ours()
-    assert Witness(stage).still() == before
-    eventually(stage.service.ready, deadline=15, message="not ready again")
-    scene.talking()
-
-
-def calls_processed(stage: Stage) -> int:
-    """How many channels have entered the dialplan since Asterisk's start."""
-    (line,) = [line for line in stage.pbx.cli("core show channels count").splitlines() if "processed" in line]
-    return int(line.split()[0])

@@ -1,26 +1,19 @@
 """What Prometheus sees of a call, its supervisor and the requests about them."""
 
-import re
-
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, call_up
 from tests.instruments.stage import Stage
 
 
-def _scrape(stage: Stage) -> dict[str, float]:
-    text = stage.acme.http.get("/metrics").text
-    return {name: float(value) for name, value in re.findall(r"^(patchbay\S+(?:{[^}]*})?) (\S+)$", text, re.MULTILINE)}
-
-
 def test_a_supervised_call_is_counted(stage: Stage) -> None:
     """One call, one supervisor, each request under its route and outcome; ids and numbers nowhere."""
-    before = _scrape(stage)
+    before = stage.acme.metrics()
     scene = call_up(stage, CLICK, boss=stage.phone("103", 3, answer=0.0))
     scene.acme.do("listen", scene.call_id, ext="103")
     assert scene.acme.ask("listen", scene.call_id, ext="199").status_code == 400
     scene.parties["boss"].wait_established()
     talking = 'patchbay_calls{direction="outbound",state="CS_EXECUTE"}'
-    now = eventually(lambda: found if (found := _scrape(stage)).get(talking) == 1 else {}, message=talking)
+    now = eventually(lambda: found if (found := stage.acme.metrics()).get(talking) == 1 else {}, message=talking)
     assert now['patchbay_supervisors{mode="listen"}'] == 1
     assert now["patchbay_ready"] == 1
     listen = 'patchbay_request_seconds_count{outcome="%s",route="/v1/call/{call_id}/listen"}'
