@@ -39,6 +39,8 @@ ECHO_EVERY_SECONDS = 10.0  # a socket can stay open, and answer pings, while its
 # further behind than that begins anew, with a snapshot that holds what the events would have told.
 BACKLOG_EVENTS = 20_000
 
+_random = random.Random()  # nobody else's, whatever they seed
+
 # Told of every event once it is applied; without an event: of a picture that is new from end to end.
 Listener = Callable[[Event | None, Sequence[Change]], None]
 
@@ -194,4 +196,4 @@ def _keep(backlog: list[Event], event: Event) -> None:
 def backoff(failures: int) -> float:
     """Seconds to wait before connecting again: doubling, with jitter so that replicas do not come back together."""
     longest = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures, 10))
-    return random.uniform(longest / 2, longest) if failures > 1 else FIRST_RETRY_SECONDS
+    return _random.uniform(longest / 2, longest) if failures > 1 else FIRST_RETRY_SECONDS
