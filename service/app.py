@@ -55,7 +55,7 @@ def create_app(settings: Settings, tenants: TenantBook) -> Starlette:
             rows = Rows(live, addresses, settings.zone)
             addresses.listeners.append(rows.notice_address)
             gate = Gate(board, tenants, background)
-            live.preparations.append(gate.prepare)
+            live.preparations += [board.prepare, gate.prepare]
             keeper, succession = Keeper(snooping, tenants, background), Succession(trail, live, background)
             live.listeners += [addresses.notice, rows.notice, gate.notice, keeper.notice, succession.notice]
             loop = asyncio.get_running_loop()

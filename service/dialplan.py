@@ -82,8 +82,12 @@ def redirect(
     park_seconds: int,
     context: str,
     exten: str,
+    most_calls: int,
 ) -> Variables:
-    """For patchbay-redirect: which channel goes where, what it carries from then on, which channel is let go."""
+    """For patchbay-redirect: which channel goes where, what it carries from then on, which channel is let go.
+
+    `most_calls`: how many calls Asterisk holds at most, 0 when that does not matter.
+    """
     return {
         "PATCHBAY_ID": receipt,
         "PATCHBAY_CHANNEL": channel,
@@ -95,4 +99,5 @@ def redirect(
         "PATCHBAY_DOMAIN": record.domain,
         "PATCHBAY_CONTEXT": context,
         "PATCHBAY_EXTEN": exten,
+        "PATCHBAY_MOST_CALLS": str(most_calls),
     }

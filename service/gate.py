@@ -19,7 +19,7 @@ from service.log import logger, safe
 from service.metrics import REFUSALS
 from service.switchboard import Switchboard, asked
 from service.tenants import Tenant, TenantBook, Tenants
-from service.waiting import user_event
+from service.waiting import GONE, user_event
 
 ALLOWED = "allowed"
 WRITTEN = "SUCCESS"
@@ -77,22 +77,25 @@ class Gate:
         """
         await self._write()
         try:
-            status = await self._told(dialplan.GATE_RECEIPT, call_id, start)
+            status = await self._told(dialplan.GATE_RECEIPT, call_id, call_id, start)
         except Unavailable:
             await self.board.take_back(call_id)
             raise
         if status != ALLOWED:
             raise DoNotCall(status)
 
-    async def _told(self, event: str, key: str, start: Callable[[], Awaitable[None]]) -> str:
-        """Starts something; the Status that the dialplan tells of it in this event. Raises Unavailable."""
-        with self.board.live.expect(user_event(event, "Id", key, "Status")) as receipt:
+    async def _told(self, event: str, key: str, channel: str, start: Callable[[], Awaitable[None]]) -> str:
+        """Starts a channel; the Status that its dialplan tells in this event. Raises Unavailable."""
+        with self.board.live.expect(user_event(event, "Id", key, "Status", channel)) as receipt:
             await start()
             try:
                 async with asyncio.timeout(switchboard.RECEIPT_SECONDS):
-                    return await receipt
+                    status = await receipt
             except TimeoutError as error:
                 raise Unavailable(f"no event {event}") from error
+        if status == GONE:
+            raise Unavailable(f"no event {event} before the end of its channel")
+        return status
 
     async def _persist(self) -> None:
         while self._written is not self.book.current:
@@ -128,10 +131,9 @@ class Gate:
         key = ids.new_key()
         variables = dialplan.policy(key, whose, policy)
         target = {"app": self.board.live.app}
-        request = self.ari.channels_originate(
-            ids.policy_id(key), dialplan.POLICY, target, variables, dialplan.RING_SECONDS
-        )
-        status = await self._told(dialplan.POLICY_RECEIPT, key, partial(asked, request))
+        channel = ids.policy_id(key)
+        request = self.ari.channels_originate(channel, dialplan.POLICY, target, variables, dialplan.RING_SECONDS)
+        status = await self._told(dialplan.POLICY_RECEIPT, key, channel, partial(asked, request))
         if status != WRITTEN:
             raise Unavailable(f"limits of {whose}: {status}; is func_db.so loaded?")
 

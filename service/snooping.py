@@ -18,7 +18,7 @@ from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Snoop, Supervision, Target
 from service.errors import CallNotAnswered, Unavailable
 from service.switchboard import Switchboard, asked
-from service.waiting import in_stasis, made, side_by_side
+from service.waiting import GONE, in_stasis, side_by_side
 
 # What the supervisor hears of the leg, and who hears the supervisor: nobody, the leg's phone, it and who it talks to.
 DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
@@ -31,7 +31,6 @@ TAKEN_RETRIES = 10  # the id of a Snoop that was just hung up is free some milli
 TAKEN_RETRY_SECONDS = 0.05
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
 FORGOTTEN_SECONDS = 0.1  # five packets
-VISIBLE_SECONDS = 1.0  # Asterisk announces a channel before it answers the request; this bounds a lost event
 GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 
 
@@ -70,14 +69,10 @@ class Snooping:
             await self.trail.ended(told, story.NEVER_HEARD)
 
     async def _ring(self, phone: str, domain: str, extension: str, show: str) -> None:
-        """Rings the supervisor; returns when the picture has the phone, so that the next request finds it there."""
+        """Rings the supervisor; the picture has the phone by then, so that the next request finds it there."""
         variables = dialplan.ring(extension, domain, show=show, side=None)
         target = {"app": self.board.live.app, "formats": dialplan.FORMATS}
-        with self.board.live.expect(made(phone)) as seen:
-            await self.board.ring(phone, target, variables)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(VISIBLE_SECONDS):
-                    await seen
+        await self.board.ring(phone, target, variables)
 
     async def switch(self, supervision: Supervision, leg: str, mode: Mode) -> None:
         """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable."""
@@ -163,7 +158,7 @@ class Snooping:
                 how = await entered
         except TimeoutError as error:
             raise Unavailable("a Snoop did not arrive") from error
-        if how == "gone":
+        if how == GONE:
             raise CallNotAnswered("the leg ended")
 
     async def admit(self, supervision: Supervision) -> None:

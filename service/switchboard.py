@@ -22,7 +22,7 @@ from service.errors import (
 )
 from service.live import Live
 from service.tenants import Tenant
-from service.waiting import user_event
+from service.waiting import GONE, begun, user_event
 
 # Digits, or a name of two characters and more: the one-letter extensions of a dialplan are nobody's phone.
 EXTENSION = re.compile(r"[0-9]{1,32}|[0-9A-Za-z][0-9A-Za-z_.-]{1,63}")
@@ -32,6 +32,7 @@ SETTLED_SECONDS = 1.0  # between an answer and the bridge, or from one bridge to
 DUE_SECONDS = 3.0
 RING_SECONDS = DUE_SECONDS - 1.0  # what was answered by then has begun
 RECEIPT_SECONDS = DUE_SECONDS + 1.0  # what has not begun by then never will
+BEGUN_SECONDS = 1.0  # the dialplan begins within a millisecond or never; this only bounds the wait for a lost event
 AFTERWARDS_SECONDS = 1.0  # for one more request about something that went wrong
 
 T = TypeVar("T")
@@ -53,6 +54,11 @@ class Switchboard:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.ari = live.ari
+        self.most_calls = 0
+
+    async def prepare(self) -> None:
+        """At each new connection: how many calls Asterisk holds at most; 0: no limit. Raises AriError."""
+        self.most_calls = (await self.ari.asterisk_get_info()).config.max_channels
 
     def require_ready(self) -> None:
         """Raises Unavailable while the picture is not known to be true."""
@@ -101,8 +107,15 @@ class Switchboard:
         Raises Unavailable when Asterisk refuses, or does not answer in time: then the time to begin is over, and the
         channel, if there was one, is ended.
         """
+        with self.live.expect(begun(channel)) as beginning:
+            await self._originate(channel, target, {**variables, **self._due()})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEGUN_SECONDS):
+                    if await beginning == GONE:
+                        raise Unavailable("ring: Asterisk begins no call")
+
+    async def _originate(self, channel: str, target: Query, variables: dialplan.Variables) -> None:
         started = time.monotonic()
-        variables = {**variables, **self._due()}
         try:
             async with asyncio.timeout(DUE_SECONDS):
                 await self.ari.channels_originate(channel, dialplan.RING, target, variables, dialplan.RING_SECONDS)
@@ -126,7 +139,7 @@ class Switchboard:
 
         One request does it all: from then on it is Asterisk's work, whatever becomes of this process. `peer` is the
         number that stands on the other side until somebody answers there. Raises CallNotFound or CallNotAnswered when
-        the leg was gone by then, Unavailable when the dialplan has no such extension or Asterisk refuses.
+        the leg was gone by then, Unavailable when the dialplan has no such extension, or Asterisk refuses or is full.
         """
         key = ids.new_key()
         variables = dialplan.redirect(
@@ -139,6 +152,7 @@ class Switchboard:
             park_seconds=to.park_seconds,
             context=to.context,
             exten=to.exten,
+            most_calls=0 if leg.channel.runs_own_application else self.most_calls,
         )
         status = await self._carried_out(key, leg, {**variables, **self._due()})
         self._judge(status, record, leg)
@@ -148,19 +162,20 @@ class Switchboard:
 
     async def _carried_out(self, key: str, leg: Leg, variables: dialplan.Variables) -> str:
         """The status of a redirect. What counts is the receipt: the answer to the request may be lost."""
-        target = {"app": self.live.app}
-        with self.live.expect(user_event(dialplan.RECEIPT, "Id", key, "Status")) as receipt:
+        target, channel = {"app": self.live.app}, ids.redirect_id(key)
+        with self.live.expect(user_event(dialplan.RECEIPT, "Id", key, "Status", channel)) as receipt:
             try:
                 async with asyncio.timeout(RECEIPT_SECONDS):
                     with suppress(AriUnreachable):
                         await self.ari.channels_originate(
-                            ids.redirect_id(key), dialplan.REDIRECT, target, variables, dialplan.RING_SECONDS
+                            channel, dialplan.REDIRECT, target, variables, dialplan.RING_SECONDS
                         )
-                    return await receipt
+                    status = await receipt
             except TimeoutError:
-                return await self._without_receipt(key, leg)
+                status = GONE
             except AriError as error:
                 raise Unavailable(str(error)) from error
+        return await self._without_receipt(key, leg) if status == GONE else status
 
     async def _without_receipt(self, key: str, leg: Leg) -> str:
         """The same, told by the leg itself, when answer and receipt may both have been lost."""

@@ -9,6 +9,8 @@ from service.ari.models import Event
 # Says what an event means to a waiter: an answer, or None when it means nothing to it.
 Match = Callable[[Event], str | None]
 
+GONE = "gone"  # the channel that was to bring the answer has ended without it
+
 
 class Expectations:
     """Those who wait, and what each waits for."""
@@ -35,30 +37,37 @@ class Expectations:
 
 
 def in_stasis(channel_id: str) -> Match:
-    """Answers "entered" when the channel reaches our application, "gone" when it ends before it does."""
+    """Answers "entered" when the channel reaches our application, GONE when it ends before it does."""
 
     def match(event: Event) -> str | None:
         if event.channel is None or event.channel.id != channel_id:
             return None
-        return {"StasisStart": "entered", "ChannelDestroyed": "gone"}.get(event.type)
+        return {"StasisStart": "entered", "ChannelDestroyed": GONE}.get(event.type)
 
     return match
 
 
-def made(channel_id: str) -> Match:
-    """Answers when the channel is announced."""
+def begun(channel_id: str) -> Match:
+    """Answers "begun" when the dialplan behind the Local channel runs, GONE when Asterisk refuses to run it."""
 
     def match(event: Event) -> str | None:
-        mine = event.type == "ChannelCreated" and event.channel is not None and event.channel.id == channel_id
-        return channel_id if mine else None
+        if event.channel is None:
+            return None
+        told = event.type, event.channel.id
+        return {("ChannelDialplan", f"{channel_id};2"): "begun", ("ChannelDestroyed", channel_id): GONE}.get(told)
 
     return match
 
 
-def user_event(name: str, field: str, value: str, answer: str) -> Match:
-    """Answers with the field `answer` of the user event `name` whose `field` has this value."""
+def user_event(name: str, field: str, value: str, answer: str, channel_id: str) -> Match:
+    """Answers with the field `answer` of the user event `name` whose `field` has this value.
+
+    GONE when the channel `channel_id`, whose dialplan is to send it, ends before it does.
+    """
 
     def match(event: Event) -> str | None:
+        if event.type == "ChannelDestroyed" and event.channel and event.channel.id == channel_id:
+            return GONE
         if event.type != "ChannelUserevent" or event.eventname != name or event.userevent.get(field) != value:
             return None
         return event.userevent.get(answer, "")

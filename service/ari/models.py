@@ -69,8 +69,15 @@ class System(Model):
     version: str
 
 
+class ConfigInfo(Model):
+    """`max_channels` is what asterisk.conf calls maxcalls, and absent without it."""
+
+    max_channels: int = 0
+
+
 class AsteriskInfo(Model):
     system: System
+    config: ConfigInfo = ConfigInfo()
 
 
 class AsteriskPing(Model):

@@ -35,6 +35,7 @@ NEEDED = (
     "func_lock",
     "func_logic",
     "func_strings",
+    "func_sysinfo",
     # what the service asks of ARI
     "res_http_websocket",
     "res_stasis",

@@ -169,6 +169,7 @@ class Bare:
             park_seconds=PARK_SECONDS,
             context=context,
             exten=exten,
+            most_calls=0,
         )
 
         def received(event: Event) -> bool:

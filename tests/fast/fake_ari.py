@@ -110,6 +110,8 @@ class FakeAri:
         self.bridges: dict[str, Json] = {}
         self.receipt = "SUCCESS"  # what becomes of a redirect; "" for silence
         self.receipts_lost = False
+        self.full = False  # Local channels are made and end at once, as at Asterisk's call limit
+        self.most_calls = 0  # what it says its call limit is
         self.moved: dict[str, str] = {}  # the last redirect of each channel
         self.clock_ahead = timedelta()  # of ours
         self.gate = "allowed"  # what becomes of a click that has to wait for it; "" for silence
@@ -344,6 +346,8 @@ class FakeAri:
     async def _originate(self, asked: Asked) -> web.Response:
         channel_id = asked.path.rpartition("/")[2]
         variables = asked.body["variables"]
+        if self.full:
+            return await self._refuse(channel_id, asked.query["endpoint"])
         if asked.query["endpoint"].startswith("Local/redirect@"):
             if self.receipt == "SUCCESS":
                 self.moved[variables["PATCHBAY_CHANNEL"]] = variables["PATCHBAY_ID"]
@@ -362,12 +366,29 @@ class FakeAri:
                 about = {"Domain": variables["PATCHBAY_DOMAIN"], "Number": variables["PATCHBAY_NUMBER"]}
                 await self._tell("PatchbayGate", Id=channel_id, Status=self.gate, **about)
             if self.gate != "allowed":
+                await self._begin(channel_id, name)
                 return web.json_response({"id": channel_id})
             call = variables["PATCHBAY_RECORD"]
         made = channel(channel_id, name, state="Down", app="", call=call)
         self.channels[channel_id] = made
         await self._send(json.dumps({"type": "ChannelCreated", "channel": made}))
+        await self._begin(channel_id, name)
         return web.json_response(made)
+
+    async def _begin(self, channel_id: str, name: str) -> None:
+        """The dialplan behind a Local channel runs."""
+        half = channel(f"{channel_id};2", name.replace(";1", ";2"), state="Ring", app="Set")
+        await self._send(json.dumps({"type": "ChannelDialplan", "channel": half}))
+
+    async def _refuse(self, channel_id: str, endpoint: str) -> web.Response:
+        made = channel(channel_id, f"{endpoint.removesuffix('/n')}-00000001;1", state="Down", app="")
+        for kind in ("ChannelCreated", "ChannelDestroyed"):
+            await self._send(json.dumps({"type": kind, "channel": made}))
+        return web.json_response(made)
+
+    async def _info(self, asked: Asked) -> web.Response:
+        limit = {"max_channels": self.most_calls} if self.most_calls else {}
+        return web.json_response({"system": {"version": "22.10.1"}, "config": {"name": "pbx", **limit}})
 
     async def _tell(self, name: str, **fields: str) -> None:
         await self._send(json.dumps({"type": "ChannelUserevent", "eventname": name, "userevent": fields}))
@@ -431,6 +452,7 @@ ANSWERS: dict[str, Callable[[FakeAri, Asked], Coroutine[Any, Any, web.Response]]
     "DELETE /bridges": FakeAri._destroy_bridge,
     "GET /endpoints": FakeAri._endpoints,
     "POST /events/user": FakeAri._echo,
+    "GET /asterisk/info": FakeAri._info,
     "GET /asterisk/variable": FakeAri._global,
     "POST /asterisk/variable": FakeAri._set_global,
 }

@@ -57,6 +57,7 @@ PROVIDERS = {
     "Return": "app_stack",
     "SHARED": "func_global",
     "Set": CORE,
+    "SYSINFO": "func_sysinfo",
     "SoftHangup": "app_softhangup",
     "UNLOCK": "func_lock",
     "UserEvent": "app_userevent",

@@ -32,6 +32,7 @@ REDIRECT = {
         park_seconds=10,
         context="acme.test",
         exten="102",
+        most_calls=0,
     ),
     **DUE,
 }
