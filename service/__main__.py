@@ -7,6 +7,7 @@ from datetime import datetime
 import uvicorn
 
 from service import __version__, log
+from service.api.connection import Connection
 from service.app import create_app
 from service.audit.file import AuditFile
 from service.check import command as check
@@ -16,6 +17,7 @@ from service.tokens import hash_token, new_token
 
 KEEP_ALIVE_SECONDS = 80  # clients' pools keep idle connections up to 75 s; closing sooner races their next request
 SHUTDOWN_SECONDS = 6  # a request that waits for Asterisk is answered after 5; Docker and systemd kill after 10
+BACKLOG = 100  # connections taken in at one go, each of them an open file before it is counted
 HEAD_BYTES = 256 * 1024  # an absurdly long call id is answered by the contract, not by the parser
 USAGE = f"usage: python -m service [token | check [{check.JSON}]]"
 
@@ -98,7 +100,8 @@ def config(settings: Settings, tenants: TenantBook) -> uvicorn.Config:
         create_app(settings, tenants),
         host=settings.host,
         port=settings.port,
-        http="h11",  # whatever else is installed: what is tested is what runs
+        http=Connection,
+        backlog=BACKLOG,
         h11_max_incomplete_event_size=HEAD_BYTES,
         ws="none",
         log_config=None,

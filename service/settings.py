@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     proxies: Annotated[
         tuple[str, ...], NoDecode
     ] = ()  # whose X-Forwarded-* is believed, for the log and the counting of wrong tokens
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 800  # of the 1,024 files that a process may have
+    request_seconds: Annotated[int, Field(ge=1, le=600)] = 20  # for its head, and again for its body
     instance_id: str = "patchbay"
     log_level: str = "info"
     log_format: LogFormat = LogFormat.TEXT

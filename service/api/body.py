@@ -1,5 +1,6 @@
 """Reads a request's body into the fields of an operation, whatever its Content-Type claims."""
 
+import asyncio
 import json
 from typing import Annotated, NoReturn, TypeVar
 from urllib.parse import parse_qsl
@@ -7,13 +8,27 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
+from service.api.context import context
+
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 1000
 MAX_BYTES = 64 * 1024
 
 
-class TooLarge(Exception):
+class NotTaken(Exception):
+    """The body is not waited for to its end. `status`: how that is answered."""
+
+    status = 413
+
+
+class TooLarge(NotTaken):
     """The body is over 64 KiB."""
+
+
+class TooSlow(NotTaken):
+    """The body has not come within `request_seconds`."""
+
+    status = 408
 
 
 class BodyError(Exception):
@@ -69,8 +84,12 @@ B = TypeVar("B", bound=Body)
 
 
 async def read(request: Request, model: type[B], **defaults: str) -> B:
-    """The fields of the request's body, `defaults` standing in for absent ones. Raises BodyError, TooLarge."""
-    content = await _content(request)
+    """The fields of the request's body, `defaults` standing in for absent ones. Raises BodyError, NotTaken."""
+    try:
+        async with asyncio.timeout(context(request).settings.request_seconds):
+            content = await _content(request)
+    except TimeoutError as error:
+        raise TooSlow from error
     fields = defaults | _object(content, request.headers.get("content-type", ""))
     try:
         return model.model_validate(fields)

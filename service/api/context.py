@@ -1,6 +1,7 @@
 """What the handlers need, put together once at start and found in the application's state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.requests import Request
 
@@ -12,10 +13,13 @@ from service.gate import Gate
 from service.log import bound
 from service.metrics import Metrics
 from service.operations.supervise import Supervising
+from service.pace import Pace
 from service.settings import Settings
 from service.switchboard import Switchboard
 from service.tenants import Tenant
 from service.tokens import Token
+
+WARNING_SECONDS = 60.0  # between two lines about too many connections
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Context:
     rows: Rows
     metrics: Metrics
     refusals: Refusals
+    crowding: Pace = field(default_factory=partial(Pace, 1, WARNING_SECONDS))  # of lines about connections closed
 
 
 def context(request: Request) -> Context:

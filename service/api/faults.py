@@ -1,4 +1,4 @@
-"""How what is wrong with a request as such is answered: no such route, not its token's to ask, too large, PBX away."""
+"""How what is wrong with a request as such is answered: no such route, not its token's to ask, its body, PBX away."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from service.api.answers import http_failure
 from service.api.authentication import Forbidden
-from service.api.body import TooLarge
+from service.api.body import NotTaken, TooSlow
 from service.api.context import context
 from service.api.refusals import Reason, source_of
 from service.api.supervise import refusal
@@ -25,8 +25,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return _failure(request, error.status_code, headers)
 
 
-async def _too_large(request: Request, error: Exception) -> Response:
-    return _failure(request, 413)
+async def _not_taken(request: Request, error: Exception) -> Response:
+    """What is left of a body that is too slow is not waited for any longer."""
+    assert isinstance(error, NotTaken)
+    return _failure(request, error.status, {"Connection": "close"} if isinstance(error, TooSlow) else None)
 
 
 async def _forbidden(request: Request, error: Exception) -> Response:
@@ -50,6 +52,6 @@ def _failure(request: Request, status: int, headers: Mapping[str, str] | None = 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: _http_error,
     Forbidden: _forbidden,
-    TooLarge: _too_large,
+    NotTaken: _not_taken,
     Unavailable: _unavailable,
 }

@@ -91,7 +91,7 @@ def _click2call(instance_id: str) -> Entry:
             samples.api_failures(instance_id, 200, CLICK_ERRORS),
             samples.api_failures(instance_id, 401, [ApiError.UNAUTHORIZED]),
             samples.api_failures(instance_id, 403, [ApiError.FORBIDDEN]),
-            *(samples.api_failures(instance_id, status, [ApiError.UNKNOWN]) for status in (413, 429, 500, 503)),
+            *(samples.api_failures(instance_id, status, [ApiError.UNKNOWN]) for status in (408, 413, 429, 500, 503)),
         ),
         ClickToCallBody,
         samples.CLICK,
@@ -120,7 +120,7 @@ def _verb(
         (
             Answer(200, Parked if bare else Done, {"done": done}),
             *samples.v1_failures(errors, bare=bare, always_200=always_200),
-            *samples.http_errors(401, 403, 413, 429, 500),
+            *samples.http_errors(401, 403, 408, 413, 429, 500),
         ),
         body,
         example,

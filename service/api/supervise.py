@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.api.body import BodyError, SuperviseBody, TooLarge, read
+from service.api.body import BodyError, NotTaken, SuperviseBody, TooLarge, TooSlow, read
 from service.api.calls import call_reference, failure_code, verb
 from service.api.context import by, context, tenant
 from service.api.shapes import Done
@@ -14,7 +14,7 @@ from service.audit.entry import Entry, Event
 from service.calls.supervision import Mode
 from service.errors import Refused
 
-TOO_LARGE = "TOO_LARGE"
+WORDS: dict[type[NotTaken], str] = {TooLarge: "TOO_LARGE", TooSlow: "TOO_SLOW"}
 
 
 def supervise(mode: Mode) -> Handler:
@@ -28,8 +28,8 @@ def supervise(mode: Mode) -> Handler:
             body = await read(request, SuperviseBody)
             asked = replace(asked, supervisor=body.ext)
             await held.supervising.supervise(tenant(request), call_reference(request), body.ext, mode, by(request))
-        except TooLarge:
-            await held.trail.refused(asked, TOO_LARGE)
+        except NotTaken as error:
+            await held.trail.refused(asked, WORDS[type(error)])
             raise
         except (BodyError, Refused) as error:
             await held.trail.refused(asked, failure_code(error))
