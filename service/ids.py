@@ -5,7 +5,6 @@ another. Whatever `is_ours` was made by some replica of this service and is neve
 """
 
 import re
-import zlib
 from functools import lru_cache
 from uuid import UUID, uuid4, uuid5
 
@@ -60,14 +59,14 @@ def phone_id(key: str) -> str:
     return f"{OURS}{key}-phone"
 
 
-def snoop_id(key: str, mode: str, leg: str) -> str:
-    """The Snoop of a supervision on one leg: two replicas that want the same one choose the same id."""
-    return f"{OURS}{key}-{mode}-{zlib.crc32(leg.encode()):08x}"
+def snoop_id(key: str, mode: str) -> str:
+    """A new Snoop of a supervision: never an id that was used before, which Asterisk may still know."""
+    return f"{OURS}{key}-{mode}-{uuid4().hex[:8]}"
 
 
-def tone_id(key: str, leg: str) -> str:
-    """The Snoop through which a supervision's tone reaches the parties of one leg's call, and its playback."""
-    return f"{OURS}{key}-tone-{zlib.crc32(leg.encode()):08x}"
+def tone_id(key: str) -> str:
+    """The same for a Snoop through which a supervision's tone reaches the parties, and for its playback."""
+    return f"{OURS}{key}-tone-{uuid4().hex[:8]}"
 
 
 def is_ours(name: str) -> bool:

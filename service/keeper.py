@@ -114,12 +114,12 @@ class Tended:
         """Does what has to be done now; returns in how many seconds to look again, None for at the next event."""
         if not self.live.ready:
             return ADMIT_SECONDS
-        supervision = self.live.picture.supervision(self.key)
-        if supervision is None:
-            await self.snooping.clear(self.key)
-            return ADMIT_SECONDS
-        with bind(tenant=supervision.target.domain, call=supervision.target.call_id):
-            return await self._look(supervision)
+        async with self.snooping.turn(self.key) as supervision:  # whoever has it is bounded in time
+            if supervision is None:
+                await self.snooping.clear(self.key)
+                return ADMIT_SECONDS
+            with bind(tenant=supervision.target.domain, call=supervision.target.call_id):
+                return await self._look(supervision)
 
     async def _look(self, supervision: Supervision) -> float | None:
         self.seen = supervision
@@ -222,7 +222,7 @@ class Tended:
             if (left := self._left("not heard", ENTER_SECONDS)) > 0:
                 return left
             await self._hang_up(supervision.snoops)
-            return ENTER_SECONDS  # an id that is used again before its channel is gone leads Asterisk to the old one
+            return ENTER_SECONDS
         if leg := _extension_leg(call):
             await self._tell(entry.Event.FOLLOWS, supervision, call, leg.id)
             try:
@@ -231,6 +231,7 @@ class Tended:
                 await self.snooping.spy(self.key, leg.id, self.mode)
             except CallNotAnswered:
                 return None  # it was on its way out; whatever comes after it wakes us again
+            self.partner = _partner(call, leg.id) or self.partner
             logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
         return None
 
@@ -265,7 +266,7 @@ class Tended:
 
     async def _renew(self, supervision: Supervision, heard: Snoop, call: Call) -> None:
         """When the leg has another partner than before; see `Snooping.renew`."""
-        before, now = self.partner, next((leg.id for leg in call.legs if leg.id != heard.leg and leg.up), None)
+        before, now = self.partner, _partner(call, heard.leg)
         self.partner = now or before
         if now and before and now != before:
             await self._tell(entry.Event.FOLLOWS, supervision, call, heard.leg)
@@ -279,6 +280,11 @@ class Tended:
 
 def _soonest(*waits: float | None) -> float | None:
     return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _partner(call: Call, leg: str) -> str | None:
+    """The leg that is up on the other side of this one."""
+    return next((other.id for other in call.legs if other.id != leg and other.up), None)
 
 
 def _extension_leg(call: Call) -> Leg | None:

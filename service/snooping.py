@@ -6,17 +6,20 @@ Everything stands in ids and the bridge's name, so any replica can go on with it
 """
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import NoReturn
+from weakref import WeakValueDictionary
 
 from service import dialplan, ids
 from service.ari.client import Direction
-from service.ari.errors import AriConflict, AriError, AriRefused, AriUnreachable
+from service.ari.errors import AriError, AriNotFound, AriRefused, AriUnreachable
 from service.audit import story
 from service.audit.entry import By, Entry
 from service.audit.trail import Trail
 from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Snoop, Supervision, Target
-from service.errors import CallNotAnswered, Unavailable
+from service.errors import CallNotAnswered, Refused, Unavailable
 from service.switchboard import Switchboard, asked
 from service.waiting import GONE, in_stasis, side_by_side
 
@@ -27,8 +30,7 @@ DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
     Mode.BARGE: ("both", "both"),
 }
 ENTER_SECONDS = 2.0  # a Snoop enters the application in about 2 ms
-TAKEN_RETRIES = 10  # the id of a Snoop that was just hung up is free some milliseconds later
-TAKEN_RETRY_SECONDS = 0.05
+LEAVING_SECONDS = 0.3  # a leg that is ending is gone some milliseconds after it could not be spied on
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
 FORGOTTEN_SECONDS = 0.1  # five packets
 GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
@@ -41,28 +43,61 @@ class Snooping:
         self.board = board
         self.ari = board.ari
         self.trail = trail
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def begin(self, call: Call, leg: Leg, extension: str, mode: Mode, by: By) -> None:
+    @asynccontextmanager
+    async def turn(self, key: str, seconds: float | None = None) -> AsyncIterator[Supervision | None]:
+        """The turn to change a supervision, which is given as it is then; None when there is none.
+
+        A client's change and the Keeper's tending would each hang up what the other has just made. Raises Unavailable
+        when the turn does not come within the time.
+        """
+        lock = self._turns.setdefault(key, asyncio.Lock())
+        try:
+            async with asyncio.timeout(seconds):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise Unavailable("the supervision is being changed") from error
+        try:
+            yield self.board.live.picture.supervision(key)
+        finally:
+            lock.release()
+
+    async def begin(self, call: Call, leg: Leg, extension: str, mode: Mode, by: By) -> bool:
         """Tells the audit log, spies on the leg and rings the supervisor; if a step fails, undoes those before it.
 
-        Raises CallNotAnswered when the leg ends meanwhile, Unavailable when the log cannot be written or Asterisk
-        refuses.
+        False when another replica was quicker to begin the same: then this one is undone as well. Raises
+        CallNotAnswered when the leg ends meanwhile, Unavailable when the log cannot be written or Asterisk refuses.
         """
         key = ids.new_key()
         target = Target(call.domain, extension, call.id, leg.id)
         told = story.rung(key, call, leg, extension, mode, by)
         await self.trail.record(told)
-        snoop = ids.snoop_id(key, mode, leg.id)
-        async with AsyncExitStack() as undo:
+        snoop = ids.snoop_id(key, mode)
+        async with self.turn(key), AsyncExitStack() as undo:
             undo.push_async_callback(self._tell_failed, told)
             undo.push_async_callback(self.clear, key)
             await side_by_side(
                 asked(self.ari.bridges_create(ids.bridge_id(key), target.render())),
                 self.make_snoop(snoop, leg.id, *DIRECTIONS[mode]),
             )
-            await self._put_in(key, snoop)
+            if await self._outrun(key):
+                return False
+            await self._put_in(key, snoop, leg.id)
             await self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number)
             undo.pop_all()
+            return True
+
+    async def _outrun(self, key: str) -> bool:
+        """Whether the same supervisor's bridge for the same call was there before ours. One of two is told so."""
+        live = self.board.live
+        await live.until(lambda: live.picture.supervision(key) is not None, VISIBLE_SECONDS)
+        ours = live.picture.supervision(key)
+        call = live.picture.supervised_call(ours) if ours else None
+        if ours is None or call is None:
+            return False
+        others = live.picture.supervisions_of(call)
+        return any(one.age < ours.age for one in others if one.target.extension == ours.target.extension)
 
     async def _tell_failed(self, told: Entry) -> None:
         with suppress(Unavailable):  # the next service finds it without an end
@@ -75,19 +110,35 @@ class Snooping:
         await self.board.ring(phone, target, variables)
 
     async def switch(self, supervision: Supervision, leg: str, mode: Mode) -> None:
-        """Changes the mode, or the leg, of a supervisor in place. Raises CallNotAnswered, Unavailable."""
-        snoop = ids.snoop_id(supervision.key, mode, leg)
-        if any(present.id == snoop for present in supervision.snoops):
-            await self.hang_up(snoop)  # of an earlier change, and on its way out
-            await self.board.live.until(lambda: self.board.live.picture.channel(snoop) is None, GONE_SECONDS)
+        """Changes the mode, or the leg, of a supervisor in place; in one's turn. Raises CallNotAnswered, Unavailable.
+
+        Of two replicas that do so at once both succeed, and the newer Snoop stays.
+        """
+        snoop = ids.snoop_id(supervision.key, mode)
         await self.make_snoop(snoop, leg, *DIRECTIONS[mode])
         await asyncio.sleep(FLOWING_SECONDS)
-        await asyncio.gather(*(self._take_out(supervision.key, old) for old in supervision.snoops if old.bridged))
-        await self._put_in(supervision.key, snoop)
-        await asyncio.gather(*(self.hang_up(old.id) for old in supervision.snoops if old.id != snoop))
+        older = self._older(supervision.key, snoop)
+        await asyncio.gather(*(self._take_out(supervision.key, old) for old in older if old.bridged))
+        try:
+            await self._put_in(supervision.key, snoop, leg)
+        except Refused:
+            if not self._overtaken(supervision):
+                raise
+        await asyncio.gather(*(self.hang_up(old.id) for old in older))
+
+    def _older(self, key: str, snoop: str) -> Sequence[Snoop]:
+        """The supervision's Snoops that were made before this one, while this one is there."""
+        supervision = self.board.live.picture.supervision(key)
+        snoops = supervision.snoops if supervision else ()
+        return next((snoops[:place] for place, one in enumerate(snoops) if one.id == snoop), ())
+
+    def _overtaken(self, before: Supervision) -> bool:
+        """Whether the supervisor hears a Snoop by now that was not there before."""
+        now = self.board.live.picture.supervision(before.key)
+        return now is not None and now.heard is not None and now.heard.id not in {one.id for one in before.snoops}
 
     async def renew(self, supervision: Supervision) -> None:
-        """Takes all Snoops off their leg, the tone's too, and puts the one in force on it anew.
+        """Takes all Snoops off their leg, the tone's too, and puts the one in force on it anew; in one's turn.
 
         Raises CallNotAnswered, Unavailable.
 
@@ -96,28 +147,37 @@ class Snooping:
         any Snoop for a packet.
         """
         live, heard = self.board.live, supervision.heard
-        old = [*(snoop.id for snoop in supervision.snoops), *supervision.tones]
+        old = [*(snoop.id for snoop in supervision.snoops), *(tone.id for tone in supervision.tones)]
         await asyncio.gather(*map(self.hang_up, old))
         await live.until(lambda: not any(map(live.picture.channel, old)), GONE_SECONDS)
-        await asyncio.sleep(FORGOTTEN_SECONDS)
-        now = live.picture.supervision(supervision.key)
-        if heard and now and not now.snoops:
+        if heard:
             await self.spy(supervision.key, heard.leg, heard.mode)
 
     async def spy(self, key: str, leg: str, mode: Mode) -> None:
-        """Puts a Snoop of this mode on the leg into the supervision's bridge. Raises CallNotAnswered, Unavailable."""
-        snoop = ids.snoop_id(key, mode, leg)
-        await self.make_snoop(snoop, leg, *DIRECTIONS[mode])
-        await self._put_in(key, snoop)
+        """Lets a supervisor who hears no Snoop hear one on the leg, which had none for a while; in one's turn.
 
-    async def _put_in(self, key: str, snoop: str) -> None:
+        Of two replicas that do so at once the quicker one does it, and a change of mode goes before both. Raises
+        CallNotAnswered, Unavailable.
+        """
+        await asyncio.sleep(FORGOTTEN_SECONDS)
+        now = self.board.live.picture.supervision(key)
+        if now is None or now.snoops:
+            return
+        snoop = ids.snoop_id(key, mode)
+        await self.make_snoop(snoop, leg, *DIRECTIONS[mode])
+        if self._older(key, snoop):
+            await self.hang_up(snoop)
+        else:
+            await self._put_in(key, snoop, leg)
+
+    async def _put_in(self, key: str, snoop: str, leg: str) -> None:
         try:
-            await asked(self.ari.bridges_add_channel(ids.bridge_id(key), snoop))
-        except Unavailable:
+            await self.ari.bridges_add_channel(ids.bridge_id(key), snoop)
+        except AriError as error:
             if self._is_in(key, snoop):
                 return  # only the answer was lost
             await self.hang_up(snoop)
-            raise
+            await self._refuse(leg, error)
 
     def _is_in(self, key: str, snoop: str) -> bool:
         supervision = self.board.live.picture.supervision(key)
@@ -130,27 +190,22 @@ class Snooping:
     async def make_snoop(self, snoop: str, leg: str, spy: Direction, whisper: Direction) -> None:
         """Returns when the Snoop is in the application. Raises CallNotAnswered, Unavailable."""
         with self.board.live.expect(in_stasis(snoop)) as entered:
-            for attempt in range(TAKEN_RETRIES):
-                try:
-                    await self.ari.channels_snoop(leg, snoop, app=self.board.live.app, spy=spy, whisper=whisper)
-                    break
-                except AriUnreachable as error:
-                    if entered.done():
-                        break  # only the answer was lost
-                    raise Unavailable(str(error)) from error
-                except AriRefused as error:
-                    await self._forgive_taken_id(snoop, leg, attempt, error)
+            try:
+                await self.ari.channels_snoop(leg, snoop, app=self.board.live.app, spy=spy, whisper=whisper)
+            except AriError as error:
+                lost = isinstance(error, AriUnreachable) and entered.done()  # only the answer was lost
+                if not lost:
+                    await self._refuse(leg, error)
             await self._entered(entered)
 
-    async def _forgive_taken_id(self, snoop: str, leg: str, attempt: int, error: AriRefused) -> None:
-        """Returns when another try is worth it: Asterisk says 500 to a taken id, and to a leg that just ends."""
-        picture = self.board.live.picture
-        if error.status == 404 or picture.channel(leg) is None:
-            raise CallNotAnswered(str(error)) from error
-        taken = isinstance(error, AriConflict) or picture.channel(snoop) is not None
-        if not taken or attempt == TAKEN_RETRIES - 1:
-            raise Unavailable(str(error)) from error
-        await asyncio.sleep(TAKEN_RETRY_SECONDS)
+    async def _refuse(self, leg: str, error: AriError) -> NoReturn:
+        """Says what an error means: Asterisk's word for a leg that ends just then is 404, or 500, as for much else."""
+        live = self.board.live
+        if isinstance(error, AriRefused):
+            gone = await live.until(lambda: live.picture.channel(leg) is None, LEAVING_SECONDS)
+            if gone or isinstance(error, AriNotFound):
+                raise CallNotAnswered(str(error)) from error
+        raise Unavailable(str(error)) from error
 
     async def _entered(self, entered: "asyncio.Future[str]") -> None:
         try:

@@ -34,28 +34,22 @@ class Tone:
         self.since: dict[str, float] = {}
 
     async def see_to(self, supervision: Supervision, leg: str) -> tuple[bool, float | None]:
-        """Has the tone on this leg and on no other, or on none when the tenant wants none.
+        """Has the tone on this leg, once, and on no other, or on none when the tenant wants none.
 
         Returns whether it has just begun, and in how many seconds to look again, None for at the next event. Raises
         CallNotAnswered when the leg ends meanwhile, Unavailable when the tone cannot be played.
         """
         seconds = self.tenants.current.tone_seconds(supervision.target.domain)
-        tone = ids.tone_id(supervision.key, leg) if seconds else None
-        await asyncio.gather(*(self._stop(other) for other in supervision.tones if other != tone))
-        if tone is None:
-            return False, None
-        if tone in supervision.tones:
+        tone = next((one.id for one in reversed(supervision.tones) if one.resource == leg), None) if seconds else None
+        await asyncio.gather(*(self._stop(other.id) for other in supervision.tones if other.id != tone))
+        if tone:
             return False, await self._prove(tone)
-        await self._play(tone, leg, seconds)
-        return True, None
+        if seconds:
+            await self._play(ids.tone_id(supervision.key), leg, seconds)
+        return bool(seconds), None
 
     async def _play(self, tone: str, leg: str, seconds: int) -> None:
-        try:
-            await self.snooping.make_snoop(tone, leg, spy="none", whisper="both")
-        except Unavailable:
-            if self.live.picture.channel(tone):
-                return  # another replica has made it, and plays
-            raise
+        await self.snooping.make_snoop(tone, leg, spy="none", whisper="both")
         try:
             await asked(self.ari.channels_play(tone, tone, media(seconds)))
         except Unavailable:

@@ -3,8 +3,7 @@
 AriError
 ├── AriUnreachable    no answer: refused, cut or too slow
 └── AriRefused        an answer with a status of 400 or more
-    ├── AriNotFound   404
-    └── AriConflict   409, 412, 422: there already, or not in a state for it
+    └── AriNotFound   404
 """
 
 
@@ -28,11 +27,6 @@ class AriNotFound(AriRefused):
     """The channel, bridge, endpoint or application does not exist."""
 
 
-class AriConflict(AriRefused):
-    """The id is taken, or the thing is not in a state for this."""
-
-
 def refused(status: int, request: str, body: str) -> AriRefused:
     """The error that fits an HTTP status."""
-    kinds: dict[int, type[AriRefused]] = {404: AriNotFound, 409: AriConflict, 412: AriConflict, 422: AriConflict}
-    return kinds.get(status, AriRefused)(status, request, body)
+    return (AriNotFound if status == 404 else AriRefused)(status, request, body)

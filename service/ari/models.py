@@ -3,9 +3,11 @@
 Source: the ARI models of Asterisk 22 (`rest-api/api-docs/*.json`). `channelvars` are those that ari.conf lists.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
+
+NEVER = datetime.fromtimestamp(0, UTC)  # of what is not told
 
 
 class Model(BaseModel):
@@ -38,6 +40,7 @@ class Bridge(Model):
     name: str = ""
     bridge_type: str = ""
     bridge_class: str = ""
+    creationtime: datetime = NEVER
     channels: tuple[str, ...] = ()
 
 

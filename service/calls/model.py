@@ -114,12 +114,13 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """One bridge of Asterisk and the ids of the channels in it."""
+    """One bridge of Asterisk and the ids of the channels in it. `created` is in seconds since 1970."""
 
     id: str
     name: str
     holding: bool
     basic: bool
+    created: float
     channels: frozenset[str]
 
     @property

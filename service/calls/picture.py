@@ -5,7 +5,7 @@ is asked often is ready and nothing is kept twice.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service import ids
 from service.calls import supervision
@@ -260,4 +260,4 @@ def _other_half(name: str) -> str:
 
 
 def _without(bridge: Bridge, channel_id: str) -> Bridge:
-    return Bridge(bridge.id, bridge.name, bridge.holding, bridge.basic, bridge.channels - {channel_id})
+    return replace(bridge, channels=bridge.channels - {channel_id})

@@ -145,6 +145,7 @@ def _bridge(told: AriBridge) -> Bridge:
         name=told.name,
         holding=told.bridge_type == "holding",
         basic=told.bridge_class == "basic",
+        created=told.creationtime.timestamp(),
         channels=frozenset(told.channels),
     )
 

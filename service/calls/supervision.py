@@ -50,15 +50,21 @@ class Snoop:
 class Supervision:
     """One supervisor on one call. `phone` is None before it is rung and after it has gone; `snoops`, oldest first.
 
-    `tones` are the ids of the channels through which its parties hear that they are supervised.
+    `tones` are the Snoop channels through which its parties hear that they are supervised, oldest first.
     """
 
     key: str
     target: Target
+    created: float
     phone: Channel | None
     phone_bridged: bool
     snoops: tuple[Snoop, ...]
-    tones: tuple[str, ...] = ()
+    tones: tuple[Channel, ...] = ()
+
+    @property
+    def age(self) -> tuple[float, str]:
+        """Sorts supervisions oldest first, in every replica alike."""
+        return self.created, self.key
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -86,10 +92,11 @@ def read(key: str, bridge: Bridge, members: list[Channel]) -> Supervision | None
     return Supervision(
         key=key,
         target=target,
+        created=bridge.created,
         phone=phone,
         phone_bridged=phone is not None and phone.id in bridge.channels,
         snoops=tuple(snoop for channel in ordered if (snoop := _snoop(channel, bridge))),
-        tones=tuple(channel.id for channel in ordered if ids.is_tone(channel.id)),
+        tones=tuple(channel for channel in ordered if ids.is_tone(channel.id)),
     )
 
 

@@ -1,15 +1,22 @@
 """Listen, whisper and barge: rings a supervisor, or changes the mode of one who is on the call already."""
 
 import asyncio
+from functools import partial
 from weakref import WeakValueDictionary
 
 from service.audit import story
 from service.audit.entry import By
 from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Supervision
-from service.errors import CallNotAnswered
+from service.errors import CallNotAnswered, Refused, Unavailable
 from service.snooping import Snooping
 from service.tenants import Tenant
+
+# A turn takes some 100 ms; one that Asterisk leaves hanging is waited for no longer than its answer would be.
+TURN_SECONDS = 5.0
+# From a supervision's bridge to its phone lie some 20 ms; one whose maker has died in between is cleared in 3 s.
+COMING_SECONDS = 4.0
+ATTEMPTS = 3  # each in vain because the leg ended, or another replica was quicker
 
 
 class Supervising:
@@ -30,33 +37,53 @@ class Supervising:
         found = self.board.call(tenant, reference)
         await self.board.require_online(tenant, extension)
         async with self._turn(tenant.domain, found.id, extension):
-            call = self.board.call(tenant, reference)
-            leg = spied_leg(call, reference)
-            present = self._present(call, extension)
-            if present is None:
-                await self.snooping.begin(call, leg, extension, mode, by)
-            else:
-                await self._change(present, call, leg, reference, mode, by)
-            return call
+            refusal: Refused = Unavailable("the supervisor neither comes nor goes")
+            for _ in range(ATTEMPTS):
+                await self.board.live.until(partial(self._decided, tenant, reference, extension), COMING_SECONDS)
+                call = self.board.call(tenant, reference)
+                leg = spied_leg(call, reference)
+                try:
+                    if present := self._present(call, extension):
+                        done = await self._change(present, tenant, reference, mode, by)
+                    else:
+                        done = await self.snooping.begin(call, leg, extension, mode, by)
+                except CallNotAnswered as error:
+                    refusal, done = error, False  # the leg has ended; the call may have another extension's by now
+                if done:
+                    return call
+            raise refusal
 
     def _turn(self, *whose: str) -> asyncio.Lock:
         key = (whose[0], whose[1], whose[2])
         return self._turns.setdefault(key, asyncio.Lock())
 
+    def _decided(self, tenant: Tenant, reference: str, extension: str) -> bool:
+        """Whether the extension is on the call, or is not; false while another replica is about to ring it."""
+        call = self.board.live.picture.find(tenant.domain, reference)
+        found = self._of(call, extension) if call else []
+        return not found or any(one.phone for one in found)
+
     def _present(self, call: Call, extension: str) -> Supervision | None:
         """The supervision of this extension on this call, if its phone is up or ringing."""
-        for supervision in self.board.live.picture.supervisions_of(call):
-            if supervision.target.extension == extension and supervision.phone:
-                return supervision
-        return None
+        return next((one for one in self._of(call, extension) if one.phone), None)
 
-    async def _change(self, present: Supervision, call: Call, leg: Leg, reference: str, mode: Mode, by: By) -> None:
-        """In place and unrung; the leg spied on stays unless another one's own id was given."""
-        heard = present.heard
-        wanted = heard.leg if heard and reference != leg.id else leg.id
-        if heard is None or (heard.mode, heard.leg) != (mode, wanted):
-            await self.snooping.trail.record(story.mode_changed(present, call, wanted, mode, by))
-            await self.snooping.switch(present, wanted, mode)
+    def _of(self, call: Call, extension: str) -> list[Supervision]:
+        found = self.board.live.picture.supervisions_of(call)
+        return [one for one in found if one.target.extension == extension]
+
+    async def _change(self, present: Supervision, tenant: Tenant, reference: str, mode: Mode, by: By) -> bool:
+        """In place and unrung; the leg spied on stays unless another one's own id was given. False when it has left."""
+        async with self.snooping.turn(present.key, TURN_SECONDS) as now:
+            if now is None or now.phone is None:
+                return False
+            call = self.board.call(tenant, reference)
+            leg = spied_leg(call, reference)
+            heard = now.heard
+            wanted = heard.leg if heard and reference != leg.id else leg.id
+            if heard is None or (heard.mode, heard.leg) != (mode, wanted):
+                await self.snooping.trail.record(story.mode_changed(now, call, wanted, mode, by))
+                await self.snooping.switch(now, wanted, mode)
+            return True
 
 
 def spied_leg(call: Call, reference: str) -> Leg:

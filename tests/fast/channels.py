@@ -70,6 +70,7 @@ def bridge(*members: Channel, name: str = "", kind: str = "mixing", basic: bool 
         name=name,
         bridge_type=kind,
         bridge_class="basic" if basic else "base",
+        creationtime=datetime.fromtimestamp(FIRST_SECOND, UTC),
         channels=tuple(member.id for member in members),
     )
 

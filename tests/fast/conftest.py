@@ -69,7 +69,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DUE_SECONDS", "RING_SECONDS", "RECEIPT_SECONDS", "AFTERWARDS_SECONDS"):
         monkeypatch.setattr(f"service.switchboard.{name}", 0.1)
     monkeypatch.setattr("service.snooping.ENTER_SECONDS", 0.1)
-    monkeypatch.setattr("service.snooping.TAKEN_RETRY_SECONDS", 0.001)
 
 
 @pytest.fixture

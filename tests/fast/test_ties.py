@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
 
 def room(key: str, call_id: str, leg: str) -> Bridge:
     """The bridge of a supervision."""
-    return Bridge(id=ids.bridge_id(key), name=Target(ACME, "103", call_id, leg).render(), bridge_type="mixing")
+    name = Target(ACME, "103", call_id, leg).render()
+    return Bridge(id=ids.bridge_id(key), name=name, bridge_type="mixing", creationtime=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,7 +49,7 @@ def test_the_tied_are_those_that_a_look_at_all_would_find(name: str) -> None:
 def test_a_supervision_is_tied_by_whatever_its_snoops_are_on() -> None:
     """A call that a phone's transfer has made of another is found by the leg that is spied on."""
     agent, other = phone("101", dialled="102"), phone("102")
-    spied = channel(f"Snoop/{other.id}", id=ids.snoop_id(KEY, "listen", other.id), linkedid="patchbay")
+    spied = channel(f"Snoop/{other.id}", id=ids.snoop_id(KEY, "listen"), linkedid="patchbay")
     seen = picture(agent, other, spied, room(KEY, "gone", "gone"))
     assert [one.key for one in seen.supervisions_of(only(seen))] == [KEY]
     reduce.apply(seen, event("ChannelDestroyed", channel=spied))

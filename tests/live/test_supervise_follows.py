@@ -1,8 +1,15 @@
 """A supervisor stays with the call, wherever it goes, and to its end."""
 
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
-from tests.instruments.scene import CLICK, INBOUND, KINDS, LOCAL, OUTBOUND, Scene
+from tests.instruments.faulty import Exchange
+from tests.instruments.polling import eventually
+from tests.instruments.scene import CLICK, INBOUND, KINDS, LOCAL, OTHER, OUTBOUND, Scene
 from tests.instruments.stage import Stage
 from tests.instruments.supervision import BARGE, BOSS, CHIEF, LISTEN, WHISPER, only_the_call, supervised, table
 
@@ -44,6 +51,46 @@ def test_transfer_of_the_extension_itself(stage: Stage, kind: str) -> None:
     assert len(scene.parties["boss"].rings) == 1
     scene.parties["chief"].hangup()
     _ends(scene)
+
+
+def test_modes_changed_while_the_partner_changes(stage: Stage) -> None:
+    """Every change is carried out, whatever instant the new partner comes at, unless that one rings as the aleg."""
+    phones = {"chief": stage.phone(CHIEF, 4, answer=0.0), "other": stage.phone(OTHER, 5, answer=0.0)}
+    scene = supervised(stage, INBOUND, WHISPER, **phones)
+    with modes_changing(scene) as answers:
+        for number, name in ((CHIEF, "chief"), (OTHER, "other")) * 3:
+            scene.acme.do("transfer", scene.call_id, ext=number, legs=scene.agent_side)
+            scene.parties[name].wait_established()
+            some_more(answers)
+    assert set(answers) <= {"done", "CALL_NOT_ANSWERED"}
+    scene.hears(table(far="other", boss=Exchange(stage).modes()[0]))
+
+
+def some_more(answers: list[str]) -> None:
+    """Waits until four changes have been answered from now on."""
+    enough = len(answers) + 4
+    eventually(lambda: len(answers) >= enough, message="the modes are not changed any more")
+
+
+@contextmanager
+def modes_changing(scene: Scene) -> Iterator[list[str]]:
+    """Changes the supervisor's mode over and over inside; "done" or the error of each."""
+    answers: list[str] = []
+    over = threading.Event()
+
+    def change() -> None:
+        for mode in itertools.cycle((BARGE, WHISPER)):
+            if over.is_set():
+                return
+            answers.append(scene.acme.ask(mode, scene.call_id, ext=BOSS).json().get("error", "done"))
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        changing.join()
 
 
 @pytest.mark.parametrize(("kind", "mode"), [(CLICK, BARGE), (INBOUND, WHISPER), (LOCAL, LISTEN), (OUTBOUND, WHISPER)])
