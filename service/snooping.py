@@ -33,6 +33,7 @@ ENTER_SECONDS = 2.0  # a Snoop enters the application in about 2 ms
 LEAVING_SECONDS = 0.3  # a leg that is ending is gone some milliseconds after it could not be spied on
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
 FORGOTTEN_SECONDS = 0.1  # five packets
+VISIBLE_SECONDS = 1.0  # Asterisk announces a bridge before it answers the request; this bounds a lost event
 GONE_SECONDS = 1.0  # a channel that is hung up is gone in some milliseconds
 
 

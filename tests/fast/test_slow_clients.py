@@ -13,9 +13,9 @@ from tests.fast.fake_ari import FakeAri, bridge, channel
 from tests.fast.serving import ACME, TOKENS, Serving, stranger, tenants_file
 from tests.fast.test_call_answers import SUPERVISION, UNKNOWN_CALL, VERBS, body_of
 from tests.fast.test_http_edge import envelope
+from tests.instruments.http_wire import Heard, Wire, request, trickle
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
-from tests.instruments.http_wire import Heard, Wire, request, trickle
 
 TOKEN = TOKENS[ACME]
 SECONDS, MOST = 1, 24
