@@ -5,7 +5,8 @@ Context travels by `bind`, so that whatever is logged while a request is served 
 
 import json
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,10 +14,13 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from service.masking import IsSecret, mask
+from service.pace import Pace
 
 logger = logging.getLogger("patchbay")
 
-LONGEST_VALUE = 200  # of what is bound: an absurdly long call id makes no long line
+LONGEST_VALUE = 200  # of what others chose: an absurdly long call id makes no long line
+STRANGE_LINES, STRANGE_SECONDS = 5, 60.0  # so many at once, then one in this time: the shape is news, not the number
+MOST_FAULTS = 3  # of one event; a channel of another shape has a dozen
 
 _context: ContextVar[dict[str, str]] = ContextVar("context", default={})  # noqa: B039  never written, only replaced
 
@@ -103,14 +107,35 @@ def outage(failures: int, error: Exception) -> None:
     logger.log(level, "Asterisk is out of reach, connecting again: %s", error)
 
 
-def strange_event(error: ValidationError) -> None:
-    """An event of a shape we do not know; its content stays out of the log."""
-    logger.warning("an event that is not understood: %s", error.errors(include_url=False, include_input=False)[:3])
+class StrangeEvents:
+    """Events of a shape we do not know: what they hold stays out of the log, and so does a flood of them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pace = Pace(STRANGE_LINES, STRANGE_SECONDS, clock)
+        self._untold = 0
+
+    def tell(self, error: ValidationError) -> None:
+        """A line about this one, unless there were many lately; those without a line are counted in the next."""
+        if self._pace.turn() is None:
+            self._untold += 1
+            return
+        untold, self._untold = self._untold, 0
+        more = f", after {untold} others," if untold else ""
+        logger.warning("an event%s that is not understood: %s", more, _faults(error))
 
 
 def safe(text: str) -> str:
     """What a client or a caller chose cannot begin a line of its own."""
     return text if text.isprintable() and " " not in text else repr(text)
+
+
+def _faults(error: ValidationError) -> str:
+    """Where in the event, and what is wrong with it there."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)[:MOST_FAULTS]
+    places = (".".join(map(str, one["loc"]))[:LONGEST_VALUE] for one in found)
+    return "; ".join(
+        f"{safe(place)}: {one['msg']}" if place else one["msg"] for place, one in zip(places, found, strict=True)
+    )
 
 
 def _printable(line: str) -> str:

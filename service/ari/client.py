@@ -5,7 +5,8 @@ Requests go through a pool of kept connections: Asterisk closes an idle one afte
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ import aiohttp
 from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
-from service.ari.errors import AriUnreachable, refused
+from service.ari.errors import AriUnreachable, NotAri, refused
 from service.ari.models import (
     Application,
     AsteriskInfo,
@@ -31,6 +32,7 @@ from service.metrics import Metrics
 CONNECTIONS = 16  # Asterisk serves each connection in a thread; more than this gained nothing
 IDLE_SECONDS = 10.0  # below Asterisk's session_keep_alive of 15 s
 ANSWER_SECONDS = 5.0  # a loaded Asterisk answers in milliseconds; after this it is stuck
+ARI_TYPE = "application/json"  # of every answer of ARI's that has a body, its errors too
 
 Direction = Literal["none", "both", "out", "in"]
 Query = Mapping[str, str]
@@ -50,6 +52,40 @@ _PLAYBACK = TypeAdapter(Playback)
 _ATTRIBUTES = TypeAdapter(list[Attribute])
 
 
+class Pool:
+    """Kept connections to Asterisk. Once retired it is closed, as soon as nobody waits for an answer any more."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+        )
+        self._lent = 0
+        self._retired = False
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """For one request."""
+        self._lent += 1
+        try:
+            yield self._session
+        finally:
+            self._lent -= 1
+            await self._close_unused()
+
+    async def retire(self) -> None:
+        self._retired = True
+        await self._close_unused()
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def _close_unused(self) -> None:
+        if self._retired and not self._lent:
+            await self.close()
+
+
 class AriClient:
     """Asterisk's REST interface at `url` (…/ari). Every method raises AriUnreachable, AriRefused or its children."""
 
@@ -58,19 +94,21 @@ class AriClient:
         self.headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self.metrics = metrics or Metrics()
         self.unanswered = asyncio.Event()  # set when a request ends without an answer, for whoever is to find out why
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
 
     async def __aenter__(self) -> "AriClient":
-        self._session = aiohttp.ClientSession(
-            headers=self.headers,
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
-        )
+        self._pool = Pool(self.headers)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session:
-            await self._session.close()
+        if self._pool:
+            await self._pool.close()
+
+    async def reconnect(self) -> None:
+        """From now on requests go over new connections: an idle one can be dead without knowing it."""
+        old, self._pool = self._pool, Pool(self.headers)
+        if old:
+            await old.retire()
 
     async def channels_list(self) -> list[Channel]:
         return _read(_CHANNELS, await self._request("GET", "channels"))
@@ -181,27 +219,32 @@ class AriClient:
         return {one.attribute: one.value for one in _read(_ATTRIBUTES, await self._request("GET", *path))}
 
     async def _request(self, method: str, *path: str, query: Query | None = None, body: object | None = None) -> bytes:
-        if self._session is None:
+        if self._pool is None:
             raise AriUnreachable("the client is not open")
         url = URL("/".join([self.url, *(quote(part, safe="") for part in path)]), encoded=True)
-        started, status = time.perf_counter(), 0
+        asked, started, status = f"{method} /{'/'.join(path)}", time.perf_counter(), 0
         try:
-            async with self._session.request(method, url.with_query(query), json=body) as answer:
-                content, status = await answer.read(), answer.status
+            async with (
+                self._pool.lent() as session,
+                session.request(method, url.with_query(query), json=body) as answer,
+            ):
+                content = await answer.read()
+            if content and answer.content_type != ARI_TYPE:
+                raise NotAri(f"{asked}: HTTP {answer.status}, not an answer of ARI: {content[:200]!r}")
+            status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise AriUnreachable(f"{method} /{'/'.join(path)}: {error!r}") from error
+            raise AriUnreachable(f"{asked}: {error!r}") from error
         finally:
             if not status:
                 self.unanswered.set()
             self.metrics.ari_request(method, path, status, time.perf_counter() - started)
-        if answer.status >= 400:
-            raise refused(answer.status, f"{method} /{'/'.join(path)}", content.decode(errors="replace"))
+        if status >= 400:
+            raise refused(status, asked, content.decode(errors="replace"))
         return content
 
 
 def _read(kind: TypeAdapter[T], content: bytes) -> T:
-    """What a proxy or a web server says in Asterisk's place is as good as no answer."""
     try:
         return kind.validate_json(content)
     except ValidationError as error:
-        raise AriUnreachable(f"not an answer of ARI: {content[:200]!r}") from error
+        raise NotAri(f"not an answer of ARI: {content[:200]!r}") from error

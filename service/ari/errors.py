@@ -2,6 +2,7 @@
 
 AriError
 ├── AriUnreachable    no answer: refused, cut or too slow
+│   └── NotAri        somebody else's answer: of a proxy, or of a web server without ARI
 └── AriRefused        an answer with a status of 400 or more
     └── AriNotFound   404
 """
@@ -13,6 +14,10 @@ class AriError(Exception):
 
 class AriUnreachable(AriError):
     """Nothing is known about what became of the request."""
+
+
+class NotAri(AriUnreachable):
+    """As good as no answer: whoever gave it may have passed the request on, or not."""
 
 
 class AriRefused(AriError):

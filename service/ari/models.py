@@ -5,7 +5,7 @@ Source: the ARI models of Asterisk 22 (`rest-api/api-docs/*.json`). `channelvars
 
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 NEVER = datetime.fromtimestamp(0, UTC)  # of what is not told
 
@@ -30,7 +30,7 @@ class Channel(Model):
     state: str
     caller: Party = Party()
     dialplan: DialplanPlace = DialplanPlace()
-    creationtime: datetime
+    creationtime: AwareDatetime
     tenantid: str = ""
     channelvars: dict[str, str] = Field(default_factory=dict)
 
@@ -40,7 +40,7 @@ class Bridge(Model):
     name: str = ""
     bridge_type: str = ""
     bridge_class: str = ""
-    creationtime: datetime = NEVER
+    creationtime: AwareDatetime = NEVER
     channels: tuple[str, ...] = ()
 
 
@@ -54,7 +54,7 @@ class Event(Model):
     """One event; which of the optional parts it has depends on `type`."""
 
     type: str
-    timestamp: datetime | None = None
+    timestamp: AwareDatetime | None = None
     channel: Channel | None = None
     bridge: Bridge | None = None
     peer: Channel | None = None
@@ -84,7 +84,7 @@ class AsteriskInfo(Model):
 
 
 class AsteriskPing(Model):
-    timestamp: datetime
+    timestamp: AwareDatetime
 
 
 class Module(Model):

@@ -7,14 +7,14 @@ import aiohttp
 from yarl import URL
 
 from service.ari.client import ANSWER_SECONDS, AriClient
-from service.ari.errors import AriError, AriNotFound, AriRefused, AriUnreachable
+from service.ari.errors import AriError, AriNotFound, AriRefused, AriUnreachable, NotAri
 from service.check.finding import Finding, fail, ok, put
 from service.settings import Settings
 
 SUBJECT = "ARI"
 RELOAD = "module reload res_ari.so"
 NOBODY = "patchbay-check-nobody"  # an application that never exists
-NO_SUCH_RESOURCE = "Resource not found"  # ARI's own 404; where ARI is off, the web server's is a page
+NO_SUCH_RESOURCE = "Resource not found"  # ARI's own 404, where the resource's module is missing
 ACL = "ACL"
 
 
@@ -24,6 +24,8 @@ async def check(ari: AriClient, settings: Settings) -> Finding:
         await ari.asterisk_ping()
         with suppress(AriNotFound):
             await ari.events_user_event(NOBODY, NOBODY)
+    except NotAri:
+        return _no_ari(settings)
     except AriUnreachable as error:
         return _unreachable(settings, error)
     except AriRefused as error:
@@ -53,7 +55,7 @@ def _cause(error: AriError) -> str:
 
 
 def _refused(settings: Settings, error: AriRefused) -> Finding:
-    judge = {401: _wrong_password, 403: _forbidden, 404: _no_ari}.get(error.status)
+    judge = {401: _wrong_password, 403: _forbidden, 404: _not_found}.get(error.status)
     if judge is None:
         return fail(SUBJECT, f"{settings.ari_url}: {error}", "look at Asterisk's log")
     return judge(settings, error)
@@ -84,13 +86,17 @@ def _forbidden(settings: Settings, error: AriRefused) -> Finding:
     )
 
 
-def _no_ari(settings: Settings, error: AriRefused) -> Finding:
+def _not_found(settings: Settings, error: AriRefused) -> Finding:
     if NO_SUCH_RESOURCE in str(error):
         return fail(
             SUBJECT,
             "res_ari_asterisk.so is not loaded",
             put("modules.conf", "modules", "load = res_ari_asterisk.so", "module load res_ari_asterisk.so"),
         )
+    return _no_ari(settings)
+
+
+def _no_ari(settings: Settings) -> Finding:
     return fail(
         SUBJECT,
         f"a web server answers at {settings.ari_url}, but ARI does not",

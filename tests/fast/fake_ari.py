@@ -48,6 +48,7 @@ class Trouble:
     status: int = 0
     seconds: float = 0.0
     text: str = ""
+    kind: str = "application/json"
     forever: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -163,10 +164,18 @@ class FakeAri:
 
     @contextmanager
     def trouble(
-        self, begins: str, status: int = 0, seconds: float = 0.0, text: str = '{"message":"trouble"}'
+        self,
+        begins: str,
+        status: int = 0,
+        seconds: float = 0.0,
+        text: str = '{"message":"trouble"}',
+        kind: str = "application/json",
     ) -> Iterator[None]:
-        """`begins`: METHOD /path; with a status that is the answer, with seconds it comes late, with neither never."""
-        trouble = Trouble(begins, status, seconds, text)
+        """`begins`: METHOD /path; with a status that is the answer, with seconds it comes late, with neither never.
+
+        `text` is the answer's body, and `kind` its Content-Type.
+        """
+        trouble = Trouble(begins, status, seconds, text, kind)
         self._troubles.append(trouble)
         try:
             yield
@@ -291,7 +300,7 @@ class FakeAri:
         if trouble and (answer := await self._suffer(trouble)).status != 200:
             return answer
         if trouble and trouble.status:
-            return web.Response(status=200, text=trouble.text)
+            return web.Response(status=200, text=trouble.text, content_type=trouble.kind)
         return await self._answer(asked)
 
     def _trouble(self, asked: str) -> Trouble | None:
@@ -302,7 +311,7 @@ class FakeAri:
             await trouble.forever.wait()
             return web.Response(status=500)
         await asyncio.sleep(trouble.seconds)
-        return web.Response(status=trouble.status or 200, text=trouble.text)
+        return web.Response(status=trouble.status or 200, text=trouble.text, content_type=trouble.kind)
 
     async def _answer(self, asked: Asked) -> web.Response:
         for begins, answer in ANSWERS.items():

@@ -170,9 +170,37 @@ def test_a_strange_event_is_told_without_its_content(configured: Callable[..., P
     printed = configured()
     with pytest.raises(ValidationError) as caught:
         Event.model_validate({"type": "Dial", "channel": {"id": 7, "name": "secret-number"}})
-    log.strange_event(caught.value)
-    assert "channel" in printed()
-    assert "secret-number" not in printed()
+    log.StrangeEvents().tell(caught.value)
+    assert printed().endswith(
+        "an event that is not understood: channel.id: Input should be a valid string; channel.state: Field required; "
+        "channel.creationtime: Field required\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["{", '{"type":1,"channel":{"channelvars":{"' + "x" * 100_000 + ' \\n":1}}}'])
+def test_a_strange_event_makes_no_long_line(configured: Callable[..., Printed], text: str) -> None:
+    printed = configured()
+    with pytest.raises(ValidationError) as caught:
+        Event.model_validate_json(text)
+    log.StrangeEvents().tell(caught.value)
+    (line,) = printed().splitlines()
+    assert len(line) < 700
+
+
+def test_many_strange_events_make_few_lines(
+    configured: Callable[..., Printed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then there is one line in a while, which tells how many had none."""
+    now = 0.0
+    printed, strange = configured(), log.StrangeEvents(lambda: now)
+    with pytest.raises(ValidationError) as caught:
+        Event.model_validate({})
+    for _ in range(1000):
+        strange.tell(caught.value)
+    assert len(printed().splitlines()) == log.STRANGE_LINES
+    now = log.STRANGE_SECONDS
+    strange.tell(caught.value)
+    assert f"an event, after {1000 - log.STRANGE_LINES} others, that is not understood: " in printed()
 
 
 def test_the_first_failure_is_news(configured: Callable[..., Printed]) -> None:

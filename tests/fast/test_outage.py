@@ -1,11 +1,14 @@
 """Asterisk away, back, mute, or talking nonsense: what the clients see and what the log says."""
 
+import asyncio
 import json
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 
 from tests.fast.conftest import ONLINE
 from tests.fast.fake_ari import FakeAri, bridge, channel
@@ -14,6 +17,7 @@ from tests.fast.serving import Serving
 from tests.fast.test_call_answers import UNKNOWN_CALL, VERBS, body_of, failed
 from tests.fast.test_click2call_answers import click
 from tests.fast.test_click2call_answers import failed as api_failed
+from tests.instruments.garbage import NOT_EVENTS, about_nobody
 from tests.instruments.polling import eventually
 
 NO_LIST = (503, b'{"error":"Service Unavailable"}')
@@ -108,6 +112,27 @@ def test_a_dropped_socket_is_no_more_than_a_moment(asterisk: FakeAri, ready: Ser
         assert listed(ready) == [call.call_id]
 
 
+def test_nothing_is_served_while_a_dead_stream_is_being_closed(
+    asterisk: FakeAri, ready: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which takes a second when nobody answers there."""
+    closing, close = threading.Event(), ClientConnection.close
+
+    async def slow(socket: ClientConnection) -> None:
+        closing.set()
+        await asyncio.sleep(1)
+        await close(socket)
+
+    call = Exchange(asterisk, ready).talking()
+    with asterisk.trouble("POST /events/user"), asterisk.trouble("GET /endpoints"):
+        monkeypatch.setattr(ClientConnection, "close", slow)
+        assert ready.post(f"/v1/call/{call.call_id}/listen", body_of("listen")).seen == failed("listen", "pbx")
+        assert closing.wait(5)
+        assert ready.get().seen == NO_LIST
+        monkeypatch.undo()
+    ready.wait_ready()
+
+
 # -- what the log says ----------------------------------------------------------------
 
 
@@ -190,6 +215,21 @@ def test_an_asterisk_that_does_not_answer(asterisk: FakeAri, ready: Serving, beg
     eventually(lambda: len(asterisk.bridges) == 1 and len(asterisk.channels) == 2, message="something is left")
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [200, 404, 409, 502])
+@pytest.mark.parametrize("begins", ["GET /endpoints/PJSIP/10", "POST /channels"])
+def test_a_page_in_ari_s_place_is_no_answer(asterisk: FakeAri, ready: Serving, begins: str, status: int) -> None:
+    """Of a proxy, or of a web server without ARI: no yes, and no word about whether the extension exists."""
+    call = Exchange(asterisk, ready).talking()
+    with asterisk.trouble(begins, status, text="<html>", kind="text/html"):
+        for verb in set(VERBS) - ({"park"} if "endpoints" in begins else set()):
+            answer = ready.post(f"/v1/call/{call.call_id}/{verb}", body_of(verb))
+            assert answer.seen == failed(verb, "pbx")
+        assert click(ready).seen == api_failed("Unknown")
+        assert listed(ready) == [call.call_id]
+    eventually(lambda: len(asterisk.bridges) == 1 and len(asterisk.channels) == 2, message="something is left")
+
+
 def test_a_slow_asterisk_is_waited_for(asterisk: FakeAri, ready: Serving) -> None:
     call = Exchange(asterisk, ready).talking()
     with asterisk.trouble("GET /endpoints", seconds=0.15):
@@ -198,33 +238,8 @@ def test_a_slow_asterisk_is_waited_for(asterisk: FakeAri, ready: Serving) -> Non
 
 # -- nonsense ---------------------------------------------------------------------------
 
-GARBAGE = [
-    "",
-    "garbage",
-    "null",
-    "[]",
-    "1",
-    "{}",
-    '{"type":1}',
-    '{"type":"ChannelCreated"}',
-    '{"type":"ChannelCreated","channel":{}}',
-    '{"type":"ChannelCreated","channel":{"id":"x"}}',
-    '{"type":"ChannelCreated","channel":[]}',
-    '{"type":"ChannelDestroyed","channel":null}',
-    '{"type":"BridgeDestroyed"}',
-    '{"type":"ChannelEnteredBridge","bridge":{"id":"b"}}',
-    '{"type":"ChannelUserevent"}',
-    '{"type":"ChannelUserevent","eventname":"PatchbayRedirect","userevent":{"Id":1}}',
-    '{"type":"Dial"}',
-    '{"type":"StasisStart"}',
-    '{"type":"NeverHeardOf","channel":"x","more":[{}]}',
-    '{"type":"' + "x" * 100_000 + '"}',
-    "[" * 10_000,
-    "\ufeff{}",
-]
 
-
-@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda text: repr(text[:60]))
+@pytest.mark.parametrize("garbage", NOT_EVENTS, ids=lambda text: repr(text[:60]))
 def test_garbage_on_the_event_stream_does_not_hurt(asterisk: FakeAri, ready: Serving, garbage: str) -> None:
     """The picture goes on being true, on the same connection."""
     exchange = Exchange(asterisk, ready)
@@ -240,11 +255,8 @@ def test_events_about_strangers_make_nothing(asterisk: FakeAri, ready: Serving) 
     """Only ChannelCreated makes a channel."""
     exchange = Exchange(asterisk, ready)
     ghost = channel("pbx-7.7", "PJSIP/101@acme.test-00000007", dnid="102")
-    for kind in ("ChannelStateChange", "ChannelDialplan", "ChannelCallerId", "ChannelDestroyed", "StasisStart"):
-        asterisk.send(kind, channel=ghost)
-    asterisk.send("ChannelEnteredBridge", channel=ghost, bridge=bridge("b", "pbx-7.7"))
-    asterisk.send("ChannelLeftBridge", channel=ghost, bridge=bridge("b"))
-    asterisk.send("Dial", caller=ghost, peer=ghost, dialstatus="ANSWER")
+    for event in about_nobody(ghost, bridge("b", "pbx-7.7")):
+        asterisk.send_text(event)
     call = exchange.talking()
     assert listed(ready) == [call.call_id]
 
