@@ -35,6 +35,17 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A connection of the service's and the one it is passed on to; while `flow` is set, what comes goes through."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    their_reader: asyncio.StreamReader
+    their_writer: asyncio.StreamWriter
+    flow: asyncio.Event
+
+
+@dataclass(frozen=True)
 class Message:
     """A request or an answer, whole, as it came."""
 
@@ -50,13 +61,10 @@ class Message:
         return self.head + self.body
 
 
-def answer(status: str, body: bytes = b'{"message":"trouble"}') -> bytes:
+def answer(status: str, body: bytes = b'{"message":"trouble"}', kind: str = "application/json") -> bytes:
     """An answer that Asterisk did not give."""
-    return b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-        status.encode(),
-        len(body),
-        body,
-    )
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 class AriProxy:
@@ -65,12 +73,15 @@ class AriProxy:
     def __init__(self, port: int) -> None:
         self.port = 0
         self.asked: list[str] = []
+        self.opened = 0
+        """How many event streams there have been."""
         self._asterisk = port
         self._open = 0
         self._faults: dict[int, Fault] = {}
         self._released = asyncio.Event()
         self._events_flow = asyncio.Event()
         self._all_flows = asyncio.Event()
+        self._inactive = False
         self._connections: set[asyncio.StreamWriter] = set()
         self._streams: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -136,9 +147,22 @@ class AriProxy:
         with self._shut(self._all_flows):
             yield
 
-    def tell(self, *texts: str) -> None:
-        """Puts text frames of our own into the event stream, between those of Asterisk."""
-        self._thread.run(self._tell(b"".join(map(_text_frame, texts))))
+    def half_open(self) -> None:
+        """Nothing comes or goes any more on the connections there are, and none is closed; new ones are welcome."""
+        self._thread.run(self._half_open())
+
+    @contextmanager
+    def inactive(self) -> Iterator[None]:
+        """Inside, the event stream is open and answers pings, and no event comes: Asterisk forgot the application."""
+        self._inactive = True
+        try:
+            yield
+        finally:
+            self._inactive = False
+
+    def tell(self, *frames: str | bytes) -> None:
+        """Puts frames of our own into the event stream, between those of Asterisk: text, or bytes as binary ones."""
+        self._thread.run(self._tell(b"".join(map(_data_frame, frames))))
 
     # -- inside -------------------------------------------------------------------
 
@@ -165,10 +189,16 @@ class AriProxy:
         for writer in list(connections):
             writer.transport.abort()
 
+    async def _half_open(self) -> None:
+        self._all_flows.clear()
+        self._all_flows = asyncio.Event()
+        self._all_flows.set()
+
     async def _tell(self, frames: bytes) -> None:
-        for stream in self._streams:
-            stream.write(frames)
-            await stream.drain()
+        for stream in list(self._streams):
+            with suppress(OSError):  # the service may hang up on what it is told
+                stream.write(frames)
+                await stream.drain()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -177,9 +207,10 @@ class AriProxy:
         self._connections.add(writer)
         their_reader, their_writer = await asyncio.open_connection(LOOPBACK, self._asterisk)
         self._connections.add(their_writer)
+        link = Link(reader, writer, their_reader, their_writer, self._all_flows)
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
-                await self._requests(reader, writer, their_reader, their_writer)
+                await self._requests(link)
         except asyncio.CancelledError:
             pass
         finally:
@@ -189,22 +220,16 @@ class AriProxy:
                 self._streams.discard(each)
                 each.transport.abort()
 
-    async def _requests(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        their_reader: asyncio.StreamReader,
-        their_writer: asyncio.StreamWriter,
-    ) -> None:
+    async def _requests(self, link: Link) -> None:
         while True:
-            request = await _message(reader)
-            await self._all_flows.wait()
+            request = await _message(link.reader)
+            await link.flow.wait()
             if request.first.startswith(EVENTS):
-                return await self._stream(request, reader, writer, their_reader, their_writer)
+                return await self._stream(request, link)
             fault = self._count(request.first)
             self._open += 1
             try:
-                said = await self._passed(request, fault, their_reader, their_writer)
+                said = await self._passed(request, fault, link)
             finally:
                 self._open -= 1
             if fault.then:
@@ -213,19 +238,17 @@ class AriProxy:
                 await self._released.wait()
                 return
             await asyncio.sleep(fault.seconds)
-            await self._all_flows.wait()
-            writer.write(said)
+            await link.flow.wait()
+            link.writer.write(said)
 
-    async def _passed(
-        self, request: Message, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bytes:
+    async def _passed(self, request: Message, fault: Fault, link: Link) -> bytes:
         """The answer that the service is to get, once Asterisk has had what it is to get."""
         if fault.kept:
             await self._released.wait()
         if not fault.asked:
             return fault.answer
-        writer.write(request.bytes)
-        said = await _message(reader)
+        link.their_writer.write(request.bytes)
+        said = await _message(link.their_reader)
         return fault.answer or said.bytes
 
     def _count(self, first: str) -> Fault:
@@ -234,36 +257,32 @@ class AriProxy:
         self.asked.append(first.rpartition(" ")[0].replace("/ari", "", 1))
         return self._faults.get(len(self.asked), Fault())
 
-    async def _stream(
-        self,
-        request: Message,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        their_reader: asyncio.StreamReader,
-        their_writer: asyncio.StreamWriter,
-    ) -> None:
-        their_writer.write(request.bytes)
-        writer.write((await _message(their_reader)).bytes)
-        self._streams.add(writer)
-        back = asyncio.create_task(self._pass_on(reader, their_writer))
+    async def _stream(self, request: Message, link: Link) -> None:
+        link.their_writer.write(request.bytes)
+        link.writer.write((await _message(link.their_reader)).bytes)
+        self.opened += 1
+        self._streams.add(link.writer)
+        back = asyncio.create_task(self._pass_on(link))
         try:
-            while frame := await _frame(their_reader):
-                await self._gates()
-                writer.write(frame)
-                await writer.drain()
+            while frame := await _frame(link.their_reader):
+                await self._gates(link)
+                if self._inactive and _is_data(frame):
+                    continue
+                link.writer.write(frame)
+                await link.writer.drain()
         finally:
             back.cancel()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, link: Link) -> None:
         with suppress(OSError):
-            while some := await reader.read(65536):
-                await self._gates()
-                writer.write(some)
-        writer.transport.abort()
+            while some := await link.reader.read(65536):
+                await self._gates(link)
+                link.their_writer.write(some)
+        link.their_writer.transport.abort()
 
-    async def _gates(self) -> None:
+    async def _gates(self, link: Link) -> None:
         await self._events_flow.wait()
-        await self._all_flows.wait()
+        await link.flow.wait()
 
 
 async def _message(reader: asyncio.StreamReader) -> Message:
@@ -283,8 +302,13 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
     return head + extended + await reader.readexactly(length)
 
 
-def _text_frame(text: str) -> bytes:
-    payload = text.encode()
+def _is_data(frame: bytes) -> bool:
+    """Whether it is no ping, pong or close (RFC 6455, 5.5)."""
+    return not frame[0] & 0x08
+
+
+def _data_frame(content: str | bytes) -> bytes:
+    payload, opcode = (content.encode(), 0x81) if isinstance(content, str) else (content, 0x82)
     if len(payload) < 126:
-        return bytes((0x81, len(payload))) + payload
-    return bytes((0x81, 127)) + len(payload).to_bytes(8) + payload
+        return bytes((opcode, len(payload))) + payload
+    return bytes((opcode, 127)) + len(payload).to_bytes(8) + payload
