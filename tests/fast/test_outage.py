@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -131,6 +132,27 @@ def test_nothing_is_served_while_a_dead_stream_is_being_closed(
         assert ready.get().seen == NO_LIST
         monkeypatch.undo()
     ready.wait_ready()
+
+
+def test_a_request_outlives_the_stream(
+    asterisk: FakeAri, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer comes over a connection that nobody else uses any more, and is still waited for."""
+    monkeypatch.setattr("service.ari.client.ANSWER_SECONDS", 5.0)
+    with (
+        Serving(tmp_path_factory.mktemp("patient"), asterisk.url) as patient,
+        ThreadPoolExecutor(1) as client,
+        asterisk.trouble("GET /endpoints/PJSIP/103", seconds=0.6),
+    ):
+        patient.wait_ready()
+        call = Exchange(asterisk, patient).talking()
+        answer = client.submit(patient.post, f"/v1/call/{call.call_id}/listen", body_of("listen"))
+        eventually(lambda: str(asterisk.asked[-1]).startswith("GET /endpoints/PJSIP/103"), message="not asked")
+        asterisk.drop()
+        patient.wait_not_ready()
+        patient.wait_ready()
+        assert not answer.done()
+        assert answer.result().status == 200
 
 
 # -- what the log says ----------------------------------------------------------------

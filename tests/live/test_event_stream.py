@@ -21,7 +21,7 @@ from tests.instruments.lost_events import (
     wait_exact,
 )
 from tests.instruments.polling import eventually
-from tests.instruments.scene import Scene
+from tests.instruments.scene import CLICK, Scene, call_up
 from tests.instruments.stage import Stage
 from tests.instruments.supervision import BARGE, table
 from tests.soak.footprint import growth, measure
@@ -93,17 +93,16 @@ def test_half_open(stage: Stage, proxy: AriProxy) -> None:
 
 
 def test_inactive(stage: Stage, proxy: AriProxy) -> None:
-    """A new stream that is open, answers pings and brings nothing is given up, as often as it is so."""
-    scene, told, opened = office(stage), Told(stage), proxy.opened
-    sound = Sound(scene)
+    """A new stream that is open, answers pings and brings nothing is given up."""
+    scene, told, opened = call_up(stage, CLICK), Told(stage), proxy.opened
     with proxy.inactive():
         proxy.cut_events()
-        eventually(lambda: proxy.opened > opened + 1, deadline=10, message="it is not given up")
         unavailable(scene)
-    wait_exact(stage)
-    assert "open, but no event came through it" in told.text
+        eventually(lambda: "open, but no event came through it" in told.text, message="it is not given up")
+        assert proxy.opened == opened + 1
+    assert wait_exact(stage) == [scene.call_id]
     assert told.pictures() == [(1, 0, 0)]
-    sound.unbroken()
+    scene.talking()
 
 
 # -- more than can be kept -----------------------------------------------------------------

@@ -4,15 +4,19 @@ So it is after a stop of Asterisk, which goes on with what lies in its sockets. 
 kept back in turn, and given to Asterisk when the service has answered.
 """
 
+import itertools
+from collections.abc import Sequence
+
 import pytest
 
-from tests.instruments.ari_proxy import AriProxy, Fault
+from tests.instruments.ari_proxy import AriProxy, Fault, answer
 from tests.instruments.faulty import no_faults_logged
+from tests.instruments.lost_events import UNHEARD
 from tests.instruments.polling import eventually
 from tests.instruments.repeated import TARGET, Click, Listen, Operation, Park, Switch, Transfer
 from tests.instruments.scene import CLICK, INBOUND, LOCAL, OUTBOUND, call_up
 from tests.instruments.stage import Stage
-from tests.instruments.supervision import BOSS
+from tests.instruments.supervision import BOSS, Gaps
 
 pytestmark = pytest.mark.owns
 
@@ -21,6 +25,13 @@ Kind = tuple[type[Operation], str]
 STARTED: list[Kind] = [(Click, CLICK), (Listen, OUTBOUND)]
 MOVED: list[Kind] = [(Transfer, LOCAL), (Park, INBOUND)]
 SWITCHED: list[Kind] = [(Switch, INBOUND)]
+
+REFUSED = Fault(answer=answer("500 Internal Server Error", b'{"error":"Allocation failed"}'), asked=False)
+GIVEN_UP = Fault(answer=answer("502 Bad Gateway", b"<html>", "text/html"))
+"""Of a proxy that did not wait for Asterisk, which has done as it was asked."""
+PAGE = Fault(answer=answer("200 OK", b"<html>", "text/html"), asked=False)
+"""Of a web server that is not Asterisk."""
+NO_HTTP = Fault(answer=b"\xff\x00\r\n\r\n")
 
 
 def on_a_call(stage: Stage, operation: type[Operation], kind: str) -> Operation:
@@ -80,3 +91,27 @@ def test_answers_that_are_slow(stage: Stage, proxy: AriProxy, operation: type[Op
         with proxy.watch({number: Fault(seconds=0.3)}):
             assert run.begin() == 200
             eventually(run.done, message="it does not come to its end")
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "faults"),
+    [(Click, CLICK, (REFUSED, GIVEN_UP, PAGE, NO_HTTP)), (Transfer, LOCAL, (REFUSED, GIVEN_UP, NO_HTTP))],
+)
+def test_answers_that_are_wrong(
+    stage: Stage, proxy: AriProxy, operation: type[Operation], kind: str, faults: Sequence[Fault]
+) -> None:
+    """A page in Asterisk's place says neither that it has done as it was asked nor that it has not."""
+    run = on_a_call(stage, operation, kind)
+    with no_faults_logged(stage):
+        for number, fault in itertools.product(changes(run, proxy), faults):
+            befallen(run, proxy, number, fault)
+
+
+def test_nobody_hears_that_answers_are_wrong(stage: Stage, proxy: AriProxy) -> None:
+    """A supervisor comes, or does not, and those who talk miss nothing."""
+    run = on_a_call(stage, Listen, OUTBOUND)
+    talk = Gaps(run.scene, ("agent", "far"), ("far", "agent"))
+    with no_faults_logged(stage):
+        for number, fault in itertools.product(changes(run, proxy), (GIVEN_UP, PAGE)):
+            befallen(run, proxy, number, fault)
+    assert talk.longest() <= UNHEARD
