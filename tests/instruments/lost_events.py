@@ -1,10 +1,8 @@
 """The loss of events while people talk: who must not notice, what the clients must see, and what the log must say."""
 
 import re
-from collections.abc import Iterator
 
 from service import ids
-from tests.instruments.failures import VERBS, Try, check, click_failure, failure, good
 from tests.instruments.polling import eventually
 from tests.instruments.scene import INBOUND, Scene
 from tests.instruments.stage import ACME, Stage
@@ -76,21 +74,6 @@ def wait_exact(stage: Stage, deadline: float = 8.0) -> list[str]:
     except AssertionError as error:
         raise AssertionError(f"listed and on Asterisk: {seen}") from error
     return seen[1] or []
-
-
-def unavailable(scene: Scene, deadline: float = 15.0) -> None:
-    """Waits until the service says that it is not ready; then it does not guess: 503 to everything."""
-    eventually(lambda: not scene.stage.service.ready(), deadline=deadline, message="still ready")
-    answer = scene.acme.http.get("/v1/call")
-    assert (answer.status_code, answer.content) == (503, b'{"error":"Service Unavailable"}')
-    check(scene.acme.http, _refusals(scene.call_id))
-
-
-def _refusals(call_id: str) -> Iterator[Try]:
-    for verb in VERBS:
-        yield f"/v1/call/{call_id}/{verb}", good(verb), failure(verb, "SERVICE_UNAVAILABLE")
-    click = b'{"extension":"101","hotline":"02873001234","phone_number":"0909123456"}'
-    yield "/api/click2call", click, click_failure("Unknown")
 
 
 class Told:

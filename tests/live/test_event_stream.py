@@ -17,9 +17,9 @@ from tests.instruments.lost_events import (
     colleagues_talk,
     office,
     overloaded,
-    unavailable,
     wait_exact,
 )
+from tests.instruments.outage import out_of_reach
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, Scene, call_up
 from tests.instruments.stage import Stage
@@ -60,7 +60,7 @@ def test_closed(stage: Stage, proxy: AriProxy) -> None:
     rows, sound, told = scene.acme.calls(), Sound(scene), Told(stage)
     with proxy.no_packets():
         proxy.cut_events()
-        unavailable(scene)
+        out_of_reach(stage, scene.call_id)
     assert wait_exact(stage) == sorted((scene.call_id, waiting))
     eventually(lambda: scene.acme.calls() == rows, message=f"not the rows of before: {rows}")
     assert told.pictures() == [(2, 0, 0)]
@@ -79,7 +79,7 @@ def test_half_open(stage: Stage, proxy: AriProxy) -> None:
     scene.agent.hangup()
     scene.far.wait_idle()
     scene.agent.dial("800")
-    unavailable(scene)
+    out_of_reach(stage, scene.call_id)
     after = wait_exact(stage)
     assert goes_on in after
     assert scene.call_id not in after
@@ -97,7 +97,7 @@ def test_inactive(stage: Stage, proxy: AriProxy) -> None:
     scene, told, opened = call_up(stage, CLICK), Told(stage), proxy.opened
     with proxy.inactive():
         proxy.cut_events()
-        unavailable(scene)
+        out_of_reach(stage, scene.call_id)
         eventually(lambda: "open, but no event came through it" in told.text, message="it is not given up")
         assert proxy.opened == opened + 1
     assert wait_exact(stage) == [scene.call_id]
