@@ -78,6 +78,8 @@ class Keeper:
         finally:
             del self._again[key]
             self._arrived.discard(ids.phone_id(key))
+        if key in self.live.picture.supervision_keys():
+            self._wake(key)  # a late request made something of it while its end was being told
 
 
 def _is_phone(channel: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import httpx
+
 from asterisk.pbx import Installation, Pbx, PbxSettings, Ports, find, find_phones, reserve_ports
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
@@ -43,6 +45,7 @@ class Stage:
         self.where = phones
         self._phones: list[Phone] = []
         self._ports = itertools.cycle(range(1, 48))
+        self.ari = httpx.Client(base_url=pbx.ari_url, auth=("patchbay", pbx.secrets.ari_password), timeout=5)
         self.clients = {domain: Client(service.url, token) for domain, token in pbx.secrets.tokens.items()}
 
     @property
@@ -133,6 +136,7 @@ class Stage:
     def close(self) -> None:
         """Ends the phones that are left, whatever Asterisk says."""
         stop_all(self._phones)
+        self.ari.close()
         for client in self.clients.values():
             client.close()
 

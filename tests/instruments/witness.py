@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import httpx
-
 from tests.instruments.stage import Stage
 
 Seen = dict[str, Any]
@@ -13,8 +11,7 @@ class Witness:
     """What one Asterisk says is there."""
 
     def __init__(self, stage: Stage) -> None:
-        self._url = stage.pbx.ari_url
-        self._auth = ("patchbay", stage.pbx.secrets.ari_password)
+        self._ari = stage.ari
 
     def channels(self) -> list[Seen]:
         found: list[Seen] = self._get("channels")
@@ -53,5 +50,4 @@ class Witness:
         return {one: (told["rxcount"], told["txcount"]) for one, told in counted.items()}
 
     def _get(self, what: str, **parameters: str) -> Any:
-        answer = httpx.get(f"{self._url}/{what}", params=parameters, auth=self._auth, timeout=5)
-        return answer.raise_for_status().json()
+        return self._ari.get(what, params=parameters).raise_for_status().json()
