@@ -14,11 +14,15 @@ def log_of(stage: Stage) -> Path:
     return Path(stage.service.settings["audit_log"])
 
 
-def trail(stage: Stage, call_id: str) -> list[Line]:
-    """All lines about a call, of the renamed files too, oldest first."""
+def lines_of(stage: Stage) -> list[Line]:
+    """All lines, of the renamed files too, oldest first."""
     files = sorted(log_of(stage).parent.glob(f"{log_of(stage).name}*"), key=lambda file: file.stat().st_mtime)
-    lines = [json.loads(line) for file in files for line in file.read_text().splitlines() if line]
-    return [line for line in lines if line["call"] == call_id]
+    return [json.loads(line) for file in files for line in file.read_text().splitlines() if line]
+
+
+def trail(stage: Stage, call_id: str) -> list[Line]:
+    """All lines about a call, oldest first."""
+    return [line for line in lines_of(stage) if line["call"] == call_id]
 
 
 def story(stage: Stage, call_id: str) -> list[str]:

@@ -90,14 +90,13 @@ class Rounds:
 
     def ready(self) -> Scene:
         """The two sides talk, and there is nothing else."""
-        state = self.state()
+        state = self.comes_to(TALKING, PARKED, ENDED)
         if state == PARKED and self.seen.parked() == ["carrier"]:
             self.acme.do("transfer", self.scene.call_id, ext=AGENT, legs=self.scene.far_side)
         elif state != TALKING or "carrier" not in self.pair():
             self._begin()
-        self.seen.wait(lambda: self._now() == TALKING, 10.0, "no call")
+        self.comes_to(TALKING)
         assert "carrier" in self.pair()
-        self.acme.wait_row(self.scene.call_id, lambda row: row["state"] == "CS_EXECUTE")
         return self.scene
 
     def _begin(self) -> None:
@@ -107,17 +106,22 @@ class Rounds:
         self.scene.far.dial(INBOUND_NUMBER)
         self.scene.call_id = self.acme.only_call()["call_id"]
 
-    def state(self) -> str:
-        """Waits until nothing of ours is left and the call is whole, waits or has ended; the list must say so too."""
-        self.seen.wait(lambda: bool(self._now()), 10.0, "neither whole nor ended")
-        state = self._now()
+    def comes_to(self, *states: str) -> str:
+        """Waits until nothing of ours is left, and the call is in one of these; the list must say the same."""
+        found = [""]
+
+        def there() -> bool:
+            found[:] = [self._now()]
+            return found[0] in states
+
+        self.seen.wait(there, 10.0, f"not {' or '.join(states)}")
         listed = {TALKING: [(self.scene.call_id, "CS_EXECUTE")], PARKED: [(self.scene.call_id, "CS_PARK")], ENDED: []}
 
         def rows() -> bool:
-            return [(row["call_id"], row["state"]) for row in self.acme.calls()] == listed[state]
+            return [(row["call_id"], row["state"]) for row in self.acme.calls()] == listed[found[0]]
 
-        eventually(rows, message=f"the list does not say: {state}")
-        return state
+        eventually(rows, message=f"the list does not say: {found[0]}")
+        return found[0]
 
     def pair(self) -> list[str]:
         """The two who talk."""
@@ -134,8 +138,9 @@ class Rounds:
 
     def mode(self) -> str:
         """Waits until one supervisor hears one Snoop; its mode."""
-        self.seen.wait(self._one, 10.0, "not one supervisor in one mode")
+        self.seen.wait(self.one, 10.0, "not one supervisor in one mode")
         return self.seen.modes()[0]
 
-    def _one(self) -> bool:
+    def one(self) -> bool:
+        """Whether one supervisor hears one Snoop."""
         return self.seen.supervisors() == 1 and len(self.seen.modes()) == 1

@@ -66,7 +66,7 @@ def test_two_transfers(stage: Stage, chance: random.Random) -> None:
         targets = idle(rounds)
         answers = at_once(chance, OPERATION, *(transferred(scene, target, scene.far_side) for target in targets))
         assert DONE in answers
-        assert rounds.state() == TALKING
+        rounds.comes_to(TALKING)
         assert rounds.pair() in [sorted((target, "carrier")) for target in targets]
 
 
@@ -78,7 +78,7 @@ def test_two_transfers_of_either_side(stage: Stage, chance: random.Random) -> No
         one, other = idle(rounds)
         answers = at_once(chance, OPERATION, transferred(scene, one, "aleg"), transferred(scene, other, "bleg"))
         assert DONE in answers
-        assert rounds.state() in (TALKING, ENDED)
+        rounds.comes_to(TALKING, ENDED)
 
 
 def test_two_parks(stage: Stage, chance: random.Random) -> None:
@@ -88,7 +88,7 @@ def test_two_parks(stage: Stage, chance: random.Random) -> None:
         scene = rounds.ready()
         park = parked(scene, scene.agent_side)
         assert DONE in at_once(chance, OPERATION, park, park)
-        assert rounds.state() == PARKED
+        rounds.comes_to(PARKED)
 
 
 def test_two_parks_of_either_side(stage: Stage, chance: random.Random) -> None:
@@ -98,7 +98,7 @@ def test_two_parks_of_either_side(stage: Stage, chance: random.Random) -> None:
         scene = rounds.ready()
         answers = at_once(chance, OPERATION, parked(scene, "aleg"), parked(scene, "bleg"))
         assert DONE in answers
-        assert rounds.state() in ((PARKED, ENDED) if answers == [DONE, DONE] else (PARKED,))
+        rounds.comes_to(*((PARKED, ENDED) if answers == [DONE, DONE] else (PARKED,)))
 
 
 def test_a_park_against_a_transfer(stage: Stage, chance: random.Random) -> None:
@@ -111,9 +111,7 @@ def test_a_park_against_a_transfer(stage: Stage, chance: random.Random) -> None:
             chance, OPERATION, parked(scene, scene.agent_side), transferred(scene, target, scene.far_side)
         )
         assert DONE in answers
-        state = rounds.state()
-        assert state in (PARKED, TALKING)
-        assert state == PARKED or rounds.pair() == sorted((target, "carrier"))
+        assert rounds.comes_to(PARKED, TALKING) == PARKED or rounds.pair() == sorted((target, "carrier"))
 
 
 @pytest.mark.parametrize("who", ["agent", "far"])
@@ -124,7 +122,7 @@ def test_a_park_against_a_hang_up(stage: Stage, chance: random.Random, who: str)
         scene = rounds.ready()
         phone = scene.agent if who == "agent" and AGENT in rounds.pair() else scene.parties[who]
         answer, _ = at_once(chance, OPERATION, parked(scene, scene.agent_side), hung_up(phone))
-        assert rounds.state() == (PARKED if (answer, who) == (DONE, "agent") else ENDED)
+        rounds.comes_to(PARKED if (answer, who) == (DONE, "agent") else ENDED)
 
 
 # -- supervision ------------------------------------------------------------------------
@@ -160,7 +158,7 @@ def test_two_supervisions(stage: Stage, chance: random.Random) -> None:
         assert rounds.mode() in modes
         assert len(scene.parties["boss"].rings) == number
         scene.parties["boss"].hangup()
-        assert rounds.state() == TALKING
+        rounds.comes_to(TALKING)
 
 
 @pytest.mark.parametrize("answer", [None, 0.0], ids=["rings", "answers"])
@@ -170,7 +168,7 @@ def test_a_call_ends_while_its_supervisor_comes(stage: Stage, chance: random.Ran
     for _ in range(ROUNDS):
         scene = rounds.ready()
         at_once(chance, 2 * OPERATION, asks(scene, LISTEN), hung_up(chance.choice((scene.agent, scene.far))))
-        assert rounds.state() == ENDED
+        rounds.comes_to(ENDED)
         scene.parties["boss"].wait_idle()
 
 
@@ -183,9 +181,9 @@ def test_a_click_and_a_hang_up(stage: Stage, chance: random.Random, who: str) ->
     rounds = Rounds(call_up(stage, CLICK))
     phone = rounds.scene.parties[who]
     phone.hangup()
-    assert rounds.state() == ENDED
+    rounds.comes_to(ENDED)
     for _ in range(ROUNDS):
         rounds.scene.call_id = stage.acme.click(AGENT, MOBILE)
         eventually(lambda: phone.calls, message="is not rung")
         at_once(chance, CALL_SECONDS, hung_up(phone))
-        assert rounds.state() == ENDED
+        rounds.comes_to(ENDED)
