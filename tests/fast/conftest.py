@@ -55,6 +55,7 @@ def ari(_asterisk: FakeAri, serve: Serve) -> Iterator[FakeAri]:
     yield _asterisk
     _asterisk.clear()
     eventually(serve.idle, message="something is still tended")
+    _asterisk.judge.content()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from service import dialplan
+from tests.instruments.allowed import Judge
 from tests.instruments.loop_thread import LoopThread
 
 Json = dict[str, Any]
@@ -100,14 +101,32 @@ def bridge(bridge_id: str, *members: str, holding: bool = False, name: str = "",
     }
 
 
+class Remembered(dict[str, Json]):
+    """Channels by id; it remembers the ids and names of those that were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ever: set[str] = set()
+
+    def __setitem__(self, channel_id: str, made: Json) -> None:
+        super().__setitem__(channel_id, made)
+        self.ever |= {channel_id, made["name"]}
+
+
 class FakeAri:
-    """A context manager; `url` is what PATCHBAY_ARI_URL is to be. All methods may be called from the test's thread."""
+    """A context manager; `url` is what PATCHBAY_ARI_URL is to be. All methods may be called from the test's thread.
+
+    Nothing may be asked of it that tests/instruments/allowed.py does not know: that is found out at its end at the
+    latest.
+    """
 
     def __init__(self) -> None:
         self.port = 0
         self.asked: list[Asked] = []
+        self.judge = Judge(self)
         self.endpoints: dict[str, str] = {}
-        self.channels: dict[str, Json] = {}
+        self.channels = Remembered()
+        self.apps: set[str] = set()
         self.bridges: dict[str, Json] = {}
         self.receipt = "SUCCESS"  # what becomes of a redirect; "" for silence
         self.receipts_lost = False
@@ -136,6 +155,7 @@ class FakeAri:
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._thread.stop()
+        self.judge.content()
 
     @property
     def url(self) -> str:
@@ -190,6 +210,20 @@ class FakeAri:
         found: list[Asked] = []
         yield found
         found += [request for request in self.asked[begin:] if not BY_ITSELF.fullmatch(str(request))]
+
+    # -- what is known here --------------------------------------------------------
+
+    def has_app(self, app: str) -> bool:
+        return app in self.apps
+
+    def has_channel(self, channel_id: str) -> bool:
+        return channel_id in self.channels.ever
+
+    def has_name(self, channel_name: str) -> bool:
+        return channel_name in self.channels.ever
+
+    def has_endpoint(self, name: str) -> bool:
+        return name in self.endpoints
 
     # -- what happens on this Asterisk --------------------------------------------
 
@@ -277,6 +311,8 @@ class FakeAri:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(Asked("GET", "/events", dict(request.query)))
+        self.judge.hear("GET", request.raw_path, None)
+        self.apps.add(request.query["app"])
         if trouble := self._trouble("GET /events"):
             return await self._suffer(trouble)
         socket = web.WebSocketResponse()
@@ -295,6 +331,7 @@ class FakeAri:
         text = await request.text()
         asked = Asked(request.method, path, dict(request.query), json.loads(text) if text else None)
         self.asked.append(asked)
+        self.judge.hear(request.method, request.raw_path, asked.body)
         self.witness(asked)
         trouble = self._trouble(str(asked))
         if trouble and (answer := await self._suffer(trouble)).status != 200:

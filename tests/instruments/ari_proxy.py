@@ -1,14 +1,17 @@
 """Stands between the service and Asterisk's HTTP: counts the requests, and does to them whatever a bad day does.
 
 Requests are counted from 1 on since `watch`, in the order in which they came, and a fault is for the one of its number.
+None may be made that tests/instruments/allowed.py does not know.
 The event stream passes through as it is, but for what is done to all of it.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from tests.instruments.allowed import ByShape, Judge
 from tests.instruments.loop_thread import LoopThread
 
 LOOPBACK = "127.0.0.1"
@@ -60,6 +63,11 @@ class Message:
     def bytes(self) -> bytes:
         return self.head + self.body
 
+    def judged(self, judge: Judge) -> None:
+        """Tells the judge of a request."""
+        method, target, _ = self.first.split(" ")
+        judge.hear(method, target, json.loads(self.body) if self.body else None)
+
 
 def answer(status: str, body: bytes = b'{"message":"trouble"}', kind: str = "application/json") -> bytes:
     """An answer that Asterisk did not give."""
@@ -75,6 +83,7 @@ class AriProxy:
         self.asked: list[str] = []
         self.opened = 0
         """How many event streams there have been."""
+        self.judge = Judge(ByShape())
         self._asterisk = port
         self._open = 0
         self._faults: dict[int, Fault] = {}
@@ -99,6 +108,7 @@ class AriProxy:
     def __exit__(self, *_: object) -> None:
         self._thread.run(self._stop())
         self._thread.stop()
+        self.judge.content()
 
     @property
     def url(self) -> str:
@@ -116,6 +126,7 @@ class AriProxy:
         finally:
             self._faults = {}
             self.release()
+        self.judge.content()
 
     def release(self) -> None:
         """Lets Asterisk have what was kept from it."""
@@ -223,6 +234,7 @@ class AriProxy:
     async def _requests(self, link: Link) -> None:
         while True:
             request = await _message(link.reader)
+            request.judged(self.judge)
             await link.flow.wait()
             if request.first.startswith(EVENTS):
                 return await self._stream(request, link)
