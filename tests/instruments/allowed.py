@@ -255,8 +255,9 @@ class Judge:
 
     def hear(self, method: str, target: str, body: Any) -> None:
         """One request. Who is rung to supervise is who the bridge of this supervision is named after."""
-        asked = f"{method} {target.removeprefix('/ari')}"
-        if not is_allowed(*asked.split(" "), body, self._world):
+        target = target.removeprefix("/ari")
+        asked = f"{method} {target}"
+        if not is_allowed(method, target, body, self._world):
             self._strange.append(f"{asked} {json.dumps(body)}")
         elif made := _BRIDGE_MADE.match(asked):
             key, domain, extension = made.groups()

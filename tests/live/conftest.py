@@ -62,3 +62,13 @@ def fail2ban() -> Iterator[Fail2ban]:
         pytest.skip(tool.NONE)
     with Fail2ban(where) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def watched(theatre: Stage) -> Iterator[AriProxy | None]:
+    """The same for tests that also run against a given service, whose requests nobody sees."""
+    if is_given():
+        yield None
+        return
+    with behind_proxy(theatre) as proxy:
+        yield proxy

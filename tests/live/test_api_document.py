@@ -19,7 +19,8 @@ from tests.instruments.scene import CLICK, call_up
 from tests.instruments.stage import Stage
 
 # schemathesis draws from `random` in its strategies now and then, which hypothesis deplores.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+# And whatever it sends, Asterisk is asked for nothing but what the recipes ask: the proxy judges each request.
+pytestmark = [pytest.mark.filterwarnings("ignore:Do not use the `random` module"), pytest.mark.usefixtures("watched")]
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS = [(entry.path, entry.method) for entry in table(Settings())]
