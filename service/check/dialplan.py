@@ -13,6 +13,7 @@ CONTEXTS = (
     "patchbay-ring",
     "patchbay-forward",
     "patchbay-callee",
+    "patchbay-contacts",
     "patchbay-phone",
     "patchbay-sent-on",
     "patchbay-dial",

@@ -94,7 +94,7 @@ def parked(row: Row, cut: str) -> Row:
     return {**row, "ip": address(waiting), "state": "CS_PARK"}
 
 
-def refuser(stage: Stage, number: str, status: str, contact: str = "") -> Refuser:
+def refuser(stage: Stage, number: str, status: str, contact: str = "", known: str = "") -> Refuser:
     """A phone of this extension that answers every call with one status; a context manager."""
     return Refuser(
         number,
@@ -103,6 +103,7 @@ def refuser(stage: Stage, number: str, status: str, contact: str = "") -> Refuse
         proxy=f"127.0.0.1:{stage.pbx.sip_port}",
         status=status,
         contact=contact,
+        known=known,
     )
 
 

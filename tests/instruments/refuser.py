@@ -22,12 +22,15 @@ ANSWER = 5.0
 class Refuser:
     """`user`@`domain`, registered at `proxy` (host:port); `status` is what it answers, such as `603 Decline`.
 
-    With 302, `contact` is the SIP URI to call instead. `rings` holds the caller's number of each INVITE.
+    With 302, `contact` is the SIP URI to call instead. `rings` holds the caller's number of each INVITE. It registers
+    as `known`, a text in which {port} is its own, in place of its user.
     """
 
-    def __init__(self, user: str, domain: str, *, password: str, proxy: str, status: str, contact: str = "") -> None:
+    def __init__(
+        self, user: str, domain: str, *, password: str, proxy: str, status: str, contact: str = "", known: str = ""
+    ) -> None:
         self._user, self._domain, self._password = user, domain, password
-        self._status, self._contact = status, contact
+        self._status, self._contact, self._known = status, contact, known or user
         host, _, port = proxy.rpartition(":")
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -125,7 +128,7 @@ class Refuser:
             f"Call-ID: {self._call_id}",
             f"CSeq: {self._requests} REGISTER",
             "Max-Forwards: 70",
-            f"Contact: <sip:{self._user}@{here}>;expires={self._expires}",
+            f"Contact: <sip:{self._known.format(port=self._socket.getsockname()[1])}@{here}>;expires={self._expires}",
             *more,
         )
 

@@ -75,12 +75,22 @@ class Stranger:
         return self._proved("REGISTER", uri, user, f"<sip:{user}@{self._domain}>", login, [("Expires", "0")], "")
 
     def invite(
-        self, number: str, user: str, login: Login | None = None, *, sender: str = "", more: Headers | None = None
+        self,
+        number: str,
+        user: str,
+        login: Login | None = None,
+        *,
+        sender: str = "",
+        more: Headers | None = None,
+        patient: bool = True,
     ) -> Attempt:
-        """INVITE of `number`, percent-encoded by the caller; `sender` is the From header's text when it is unusual."""
+        """INVITE of `number`, percent-encoded by the caller; `sender` is the From header's text when it is unusual.
+
+        Who is not `patient` cancels it as soon as anything rings or is heard.
+        """
         uri = f"sip:{number}@{self._domain}"
         who = sender or f"<sip:{user}@{self._domain}>"
-        return self._proved("INVITE", uri, user, who, login, more or [], self._sdp())
+        return self._proved("INVITE", uri, user, who, login, more or [], self._sdp(), patient)
 
     def ask(self, method: str, number: str, user: str) -> Attempt:
         """Any other request, without a proof."""
@@ -93,24 +103,35 @@ class Stranger:
     # -- inside -------------------------------------------------------------------
 
     def _proved(
-        self, method: str, uri: str, user: str, sender: str, login: Login | None, more: Headers, body: str
+        self,
+        method: str,
+        uri: str,
+        user: str,
+        sender: str,
+        login: Login | None,
+        more: Headers,
+        body: str,
+        patient: bool = True,
     ) -> Attempt:
         call_id = f"stranger-{os.urandom(6).hex()}"
         headers = [("From", f"{sender};tag={os.urandom(4).hex()}"), ("To", _to(method, uri, user, self._domain)), *more]
         self._send(method, uri, call_id, 1, headers, body)
-        answers = self._answers(call_id)
+        answers = self._answers(method, call_id)
         self._acknowledge(method, uri, call_id, 1, headers, answers)
         if login and answers and answers[-1].status == 401:
             challenge = answers[-1].get("www-authenticate")
             proof = ("Authorization", login.proof(challenge, method, uri))
             self._send(method, uri, call_id, 2, [*headers, proof], body)
-            answers += self._answers(call_id, sequence=2)
+            answers += self._answers(method, call_id, 2, cancel=None if patient else (uri, headers[:2]))
             self._acknowledge(method, uri, call_id, 2, headers, answers)
         return Attempt(call_id, answers)
 
-    def _send(self, method: str, uri: str, call_id: str, sequence: int, headers: Headers, body: str) -> None:
+    def _send(
+        self, method: str, uri: str, call_id: str, sequence: int, headers: Headers, body: str, branch_of: str = ""
+    ) -> None:
+        branch = f"{BRANCH}{sequence}{call_id}{branch_of or method}"
         common = [
-            ("Via", f"SIP/2.0/UDP {LOOPBACK}:{self.port};branch={BRANCH}{sequence}{call_id}{method};rport"),
+            ("Via", f"SIP/2.0/UDP {LOOPBACK}:{self.port};branch={branch};rport"),
             ("Max-Forwards", "70"),
             ("Call-ID", call_id),
             ("CSeq", f"{sequence} {method}"),
@@ -118,16 +139,22 @@ class Stranger:
         ]
         self.raw(build(f"{method} {uri} SIP/2.0", [*common, *headers], body))
 
-    def _answers(self, call_id: str, sequence: int = 1) -> list[Message]:
-        """All answers up to the final one of that request."""
+    def _answers(
+        self, method: str, call_id: str, sequence: int = 1, cancel: tuple[str, Headers] | None = None
+    ) -> list[Message]:
+        """All answers up to the final one of that request, which is cancelled at its first ringing if so wanted."""
         found: list[Message] = []
         while not found or found[-1].status < 200:
             try:
                 message = parse(self._socket.recv(65536))
             except TimeoutError:
                 break
-            if message and message.get("call-id") == call_id and message.get("cseq").startswith(f"{sequence} "):
+            if message and message.get("call-id") == call_id and message.get("cseq") == f"{sequence} {method}":
                 found.append(message)
+            if cancel and found and 100 < found[-1].status < 200:
+                uri, headers = cancel
+                self._send("CANCEL", uri, call_id, sequence, headers, "", branch_of="INVITE")
+                cancel = None
         return found
 
     def _acknowledge(
