@@ -174,6 +174,7 @@ MOVED = {
     "PATCHBAY_RELEASE": either(NONE, channel_name),
     "PATCHBAY_DOMAIN": DOMAIN,
     "PATCHBAY_DUE": TIME,
+    "PATCHBAY_MOST_CALLS": like("[0-9]{1,6}"),
 }
 TRANSFERRED = {
     **MOVED,
@@ -200,6 +201,7 @@ SHAPES = [
     Shape("GET /channels"),
     Shape("GET /bridges"),
     Shape("GET /endpoints/PJSIP"),
+    Shape("GET /asterisk/info"),
     Shape(
         "GET /channels/{leg}/variable",
         {"variable": word("CHANNEL(pjsip,remote_addr)", "CHANNEL(pjsip,target_uri)", "SHARED(PATCHBAY_MOVED)")},

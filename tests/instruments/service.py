@@ -1,25 +1,28 @@
 """The service under test, as a process of its own."""
 
 import os
+import secrets
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 
+from asterisk.pbx.ports import FIRST_RTP, RTP_BLOCK, SLOTS, tcp_free
 from tests.instruments.polling import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 20.0
+PORTS = range(FIRST_RTP, FIRST_RTP + SLOTS * RTP_BLOCK)
+"""Those of the PBXs' audio, which is UDP's."""
 
 
 def free_tcp_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on at this moment, and that Linux gives to no outgoing connection before it is bound."""
+    while not tcp_free(port := secrets.choice(PORTS)):
+        pass
+    return port
 
 
 class Service:

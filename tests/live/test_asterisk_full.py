@@ -17,7 +17,7 @@ from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, OUTBOUND, Scene, call_up
 from tests.instruments.stage import MOBILE, Stage, live_stage
-from tests.instruments.supervision import BOSS, LISTEN, only_the_call
+from tests.instruments.supervision import BOSS, LISTEN, only_the_call, unique_id
 from tests.instruments.witness import Witness
 
 pytestmark = pytest.mark.owns
@@ -69,10 +69,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-def join_conference(phone: Phone) -> None:
+def join_conference(stage: Stage, phone: Phone) -> None:
     """A call of one leg, which no service has a hand in."""
     phone.dial("800")
     phone.wait_established()
+    leg = unique_id(stage, phone.address)
+    inside = Witness(stage).bridges
+    eventually(lambda: any(leg in bridge["channels"] for bridge in inside()), message="not in the conference")
 
 
 def refused_at_once(scene: Scene, *attempts: tuple[str, dict[str, str]]) -> None:
@@ -91,9 +94,9 @@ def test_as_many_calls_as_may_be(small: Stage) -> None:
     scene = call_up(small, OUTBOUND, boss=small.phone(BOSS, 3, answer=0.0), **idle)
     far_moves = ("transfer", {"ext": BOSS, "legs": "bleg"}), ("park", {"legs": "aleg"})
     agent_moves = ("transfer", {"ext": BOSS, "legs": "aleg"}), ("park", {"legs": "bleg"})
-    join_conference(idle["other"])
+    join_conference(small, idle["other"])
     refused_at_once(scene, *far_moves)
-    join_conference(idle["target"])
+    join_conference(small, idle["target"])
     refused_at_once(scene, *far_moves, *agent_moves, (LISTEN, {"ext": BOSS}))
     click = f'{{"extension":"{BOSS}","hotline":"{HOTLINE}","phone_number":"{MOBILE}"}}'.encode()
     check(scene.acme.http, iter([("/api/click2call", click, click_failure("Unknown"))]))
