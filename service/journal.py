@@ -1,4 +1,4 @@
-"""The log's story of each call: one line for each thing a caller would notice, one for each reconnect."""
+"""The log's story of each call: one line for each thing a caller would notice, also when it was not seen happen."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,21 @@ from service.log import logger, safe
 
 def snapshot(before: Picture, after: Picture) -> None:
     """What the outage changed: calls adopted, calls that ended unseen."""
-    old, new = {call.id for call in before.all_calls()}, {call.id for call in after.all_calls()}
+    old, new = ({call.id: call for call in picture.all_calls()} for picture in (before, after))
+    adopted = [call for call in new.values() if call.id not in old]
+    ended = [call for call in old.values() if call.id not in new]
     logger.info(
         "picture complete: %d channels, %d calls, %d of them new, %d ended unseen, %d supervisions",
         len(after),
         len(new),
-        len(new - old),
-        len(old - new),
+        len(adopted),
+        len(ended),
         len(after.supervisions()),
     )
+    for call in adopted:
+        _tell(call, f"adopted: {_parties(call)}")
+    for call in ended:
+        _tell(call, "ended unseen")
 
 
 def turning_points(_: object, changes: Sequence[Change]) -> None:
@@ -26,7 +32,11 @@ def turning_points(_: object, changes: Sequence[Change]) -> None:
         if text := _turning_point(change.before, change.after):
             call = change.after or change.before
             assert call is not None
-            logger.info("call %s", text, extra={"ids": {"call": call.id, "tenant": call.domain}})
+            _tell(call, text)
+
+
+def _tell(call: Call, text: str) -> None:
+    logger.info("call %s", text, extra={"ids": {"call": call.id, "tenant": call.domain}})
 
 
 def _turning_point(before: Call | None, after: Call | None) -> str:

@@ -177,7 +177,7 @@ def test_a_strange_event_is_told_without_its_content(configured: Callable[..., P
     )
 
 
-@pytest.mark.parametrize("text", ["{", '{"type":1,"channel":{"channelvars":{"' + "x" * 100_000 + ' \\n":1}}}'])
+@pytest.mark.parametrize("text", ["{", '{"type":"Dial","userevent":{"' + "x" * 100_000 + '\\n":1}}'])
 def test_a_strange_event_makes_no_long_line(configured: Callable[..., Printed], text: str) -> None:
     printed = configured()
     with pytest.raises(ValidationError) as caught:
@@ -268,12 +268,16 @@ def test_a_callers_number_cannot_forge_a_turning_point(configured: Callable[...,
 
 
 def test_what_an_outage_changed(configured: Callable[..., Printed]) -> None:
-    """One line after each reconnect."""
+    """One line after each reconnect, and one for each call that is new or gone."""
     printed = configured()
     recorded = steps("supervision")
     quiet = [step.picture() for step in recorded if not isinstance(step, Event)]
     journal.snapshot(quiet[0], quiet[3])
+    journal.snapshot(quiet[3], quiet[3])
     journal.snapshot(quiet[3], quiet[-1])
-    first, second = printed().splitlines()
+    first, adopted, same, last, ended = printed().splitlines()
     assert first.endswith("1 calls, 1 of them new, 0 ended unseen, 1 supervisions")
-    assert second.endswith("picture complete: 0 channels, 0 calls, 0 of them new, 1 ended unseen, 0 supervisions")
+    assert re.fullmatch(HEAD + r"call adopted: \w+ \d+ to \d+ call=([0-9a-f-]{36}) tenant=acme\.test", adopted)
+    assert same.endswith("1 calls, 0 of them new, 0 ended unseen, 1 supervisions")
+    assert last.endswith("picture complete: 0 channels, 0 calls, 0 of them new, 1 ended unseen, 0 supervisions")
+    assert ended.endswith(" call ended unseen call=" + adopted.partition(" call=")[2])

@@ -125,12 +125,15 @@ def test_nothing_is_served_while_a_dead_stream_is_being_closed(
         await close(socket)
 
     call = Exchange(asterisk, ready).talking()
-    with asterisk.trouble("POST /events/user"), asterisk.trouble("GET /endpoints"):
-        monkeypatch.setattr(ClientConnection, "close", slow)
+    with (
+        monkeypatch.context() as patch,
+        asterisk.trouble("POST /events/user"),
+        asterisk.trouble("GET /endpoints"),
+    ):
+        patch.setattr(ClientConnection, "close", slow)
         assert ready.post(f"/v1/call/{call.call_id}/listen", body_of("listen")).seen == failed("listen", "pbx")
         assert closing.wait(5)
         assert ready.get().seen == NO_LIST
-        monkeypatch.undo()
     ready.wait_ready()
 
 

@@ -3,6 +3,7 @@
 import re
 
 from service import ids
+from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
 from tests.instruments.scene import INBOUND, Scene
 from tests.instruments.stage import ACME, Stage
@@ -18,10 +19,14 @@ UNHEARD = 200
 PICTURE = re.compile(r"picture complete: \d+ channels, (\d+) calls, (\d+) of them new, (\d+) ended unseen")
 
 
+def colleagues(stage: Stage) -> dict[str, Phone]:
+    """Not started yet."""
+    return {"caller": stage.phone(CALLER, 4), "called": stage.phone(CALLED, 5, answer=0.0)}
+
+
 def office(stage: Stage) -> Scene:
-    """101 and the mobile talk while 103 barges in; `caller` and `called` are there and idle."""
-    colleagues = {"caller": stage.phone(CALLER, 4), "called": stage.phone(CALLED, 5, answer=0.0)}
-    return supervised(stage, INBOUND, BARGE, **colleagues)
+    """101 and the mobile talk while 103 barges in; the colleagues are there and idle."""
+    return supervised(stage, INBOUND, BARGE, **colleagues(stage))
 
 
 def colleagues_talk(scene: Scene) -> None:
