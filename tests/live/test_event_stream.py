@@ -178,7 +178,7 @@ def test_garbage(stage: Stage, proxy: AriProxy) -> None:
         assert wait_exact(stage) == [scene.call_id]
     sound.unbroken()
     scene.acme.do("park", scene.call_id, legs=scene.agent_side)
-    scene.hears({"far": "music"})
+    scene.acme.wait_row(scene.call_id, lambda row: row["state"] == "CS_PARK")
 
 
 # -- again and again ---------------------------------------------------------------------------
