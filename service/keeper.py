@@ -22,7 +22,7 @@ from service.snooping import Snooping
 from service.tenants import TenantBook
 from service.tone import Tone
 
-# Another replica makes a supervision in several steps; what has no phone yet may be about to get one.
+# A supervision is made in several steps; what has no bridge or no phone yet may be about to get one.
 MAKING_SECONDS = 3.0
 # While a phone's own transfer rebuilds a call it can be nowhere for an instant.
 ENDED_SECONDS = 0.3
@@ -118,8 +118,7 @@ class Tended:
             return ADMIT_SECONDS
         async with self.snooping.turn(self.key) as supervision:  # whoever has it is bounded in time
             if supervision is None:
-                await self.snooping.clear(self.key)
-                return ADMIT_SECONDS
+                return await self._without_bridge()
             with bind(tenant=supervision.target.domain, call=supervision.target.call_id):
                 return await self._look(supervision)
 
@@ -140,6 +139,13 @@ class Tended:
             logger.warning("supervisor %s: %s", supervision.target.extension, error)
             return ADMIT_SECONDS
         return _soonest(*waits)
+
+    async def _without_bridge(self) -> float:
+        """Snoop and bridge are made side by side, and either can come first; what has lost its bridge is over."""
+        if self.seen is None and (left := self._left("no bridge", MAKING_SECONDS)) > 0:
+            return left
+        await self.snooping.clear(self.key)
+        return ADMIT_SECONDS
 
     def _over(self, supervision: Supervision) -> float | None:
         """Seconds until it is to be ended, unless that changes; None while it is as it should be."""

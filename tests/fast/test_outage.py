@@ -261,6 +261,13 @@ def test_a_slow_asterisk_is_waited_for(asterisk: FakeAri, ready: Serving) -> Non
         assert ready.post(f"/v1/call/{call.call_id}/listen", body_of("listen")).status == 200
 
 
+def test_a_bridge_that_comes_after_its_snoop(asterisk: FakeAri, ready: Serving) -> None:
+    """They are made side by side, and a Snoop whose bridge is not there yet is not a leftover."""
+    call = Exchange(asterisk, ready).talking()
+    with asterisk.trouble("POST /bridges/", seconds=0.1):
+        assert ready.post(f"/v1/call/{call.call_id}/listen", body_of("listen")).status == 200
+
+
 # -- nonsense ---------------------------------------------------------------------------
 
 

@@ -109,7 +109,8 @@ def test_inactive(stage: Stage, proxy: AriProxy) -> None:
     """A stream that is open, answers pings and brings nothing is given up soon, and so is the next like it."""
     scene, told, opened = call_up(stage, CLICK), Told(stage), proxy.opened
     with proxy.inactive():
-        unavailable(scene, deadline=6)
+        eventually(lambda: not stage.service.ready(), deadline=6, message="still ready")
+        out_of_reach(stage, scene.call_id)
         eventually(lambda: told.text.count(SILENT) == 2, message="the second one is not given up")
         assert proxy.opened == opened + 1
     assert wait_exact(stage) == [scene.call_id]
