@@ -42,7 +42,7 @@ class Keeper:
         self.tenants = tenants
         self.live = snooping.board.live
         self._background = background
-        self._again: dict[str, asyncio.Event] = {}
+        self._tended: dict[str, Tended] = {}
         self._arrived: set[str] = set()
 
     def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
@@ -51,7 +51,7 @@ class Keeper:
             self._arrived.add(event.channel.id)
         picture = self.live.picture
         if event is None:
-            keys = picture.supervision_keys() | set(self._again)  # also those that are gone from it
+            keys = picture.supervision_keys() | set(self._tended)  # also those that are gone from it
         else:
             keys = {key for thing in (event.channel, event.bridge) if thing and (key := ids.supervision_key(thing.id))}
         for call in (call for change in changes for call in (change.before, change.after) if call):
@@ -60,23 +60,24 @@ class Keeper:
             self._wake(key)
 
     def _wake(self, key: str) -> None:
-        if key in self._again:
-            self._again[key].set()
-        else:
-            self._again[key] = asyncio.Event()
-            self._background.start(self._keep(key), f"keep {key}")
+        tended = self._tended.get(key)
+        if tended is None:
+            tended = Tended(self.snooping, Tone(self.snooping, self.tenants), key, self._arrived)
+            self._tended[key] = tended
+            self._background.start(self._keep(tended, key), f"keep {key}")
+        tended.note()
+        tended.again.set()
 
-    async def _keep(self, key: str) -> None:
+    async def _keep(self, tended: "Tended", key: str) -> None:
         """Tends one supervision until nothing is left of it."""
-        tended = Tended(self.snooping, Tone(self.snooping, self.tenants), key, self._arrived)
         try:
             while key in self.live.picture.supervision_keys():
-                self._again[key].clear()
+                tended.again.clear()
                 seconds = await whole(tended.look())
-                await _woken(self._again[key], seconds)
+                await _woken(tended.again, seconds)
             await tended.tell_end()
         finally:
-            del self._again[key]
+            del self._tended[key]
             self._arrived.discard(ids.phone_id(key))
         if key in self.live.picture.supervision_keys():
             self._wake(key)  # a late request made something of it while its end was being told
@@ -103,14 +104,27 @@ class Tended:
         self.live = snooping.board.live
         self.key = key
         self.arrived = arrived
-        self.mode = Mode.LISTEN  # nobody is heard by mistake
+        self.again = asyncio.Event()
         self.rung = False
         self.hears = False
         self.reason = ""
         self.seen: Supervision | None = None
-        self.partner: str | None = None
+        self.last: Snoop | None = None
+        self.partners: dict[str, str] = {}
         self.since: dict[str, float] = {}
         self.outside: dict[str, float] = {}
+
+    def note(self) -> None:
+        """What the supervisor hears, as it is at every event: another replica may be done with it by the next look."""
+        supervision = self.live.picture.supervision(self.key)
+        heard = supervision.heard if supervision else None
+        if heard and (self.last is None or heard.age > self.last.age):
+            self.last = heard
+
+    @property
+    def mode(self) -> Mode:
+        """The newest that was heard, or is to be; nobody is heard by mistake."""
+        return self.last.mode if self.last else Mode.LISTEN
 
     async def look(self) -> float | None:
         """Does what has to be done now; returns in how many seconds to look again, None for at the next event."""
@@ -124,7 +138,6 @@ class Tended:
 
     async def _look(self, supervision: Supervision) -> float | None:
         self.seen = supervision
-        self.mode = supervision.mode or self.mode
         self.hears = self.hears or supervision.phone_bridged
         wait = self._over(supervision)
         if wait is not None:
@@ -231,15 +244,15 @@ class Tended:
                 return left
             await self._hang_up(supervision.snoops)
             return ENTER_SECONDS
-        if leg := _extension_leg(call):
+        if leg := _extension_leg(call, self.last.leg if self.last else supervision.target.leg):
             await self._tell(entry.Event.FOLLOWS, supervision, call, leg.id)
             try:
                 if supervision.phone_bridged:
                     await self._warn(supervision, call, leg.id)
-                await self.snooping.spy(self.key, leg.id, self.mode)
+                await self._spy(leg.id)
             except CallNotAnswered:
                 return None  # it was on its way out; whatever comes after it wakes us again
-            self.partner = _partner(call, leg.id) or self.partner
+            self._meets(call, leg.id)
             logger.info("supervisor %s follows the call to %s", supervision.target.extension, leg.extension)
         return None
 
@@ -273,13 +286,29 @@ class Tended:
         return min((max(until - now, ENTER_SECONDS) for until in self.outside.values()), default=None)
 
     async def _renew(self, supervision: Supervision, heard: Snoop, call: Call) -> None:
-        """When the leg has another partner than before; see `Snooping.renew`."""
-        before, now = self.partner, _partner(call, heard.leg)
-        self.partner = now or before
+        """When the leg has another partner than before; see `Snooping.free`.
+
+        The newest Snoop may be on its way into the bridge: another replica's change of mode, which is not to be lost.
+        """
+        before, now = self.partners.get(heard.leg), self._meets(call, heard.leg)
         if now and before and now != before:
+            self.last = supervision.snoops[-1]
             await self._tell(entry.Event.FOLLOWS, supervision, call, heard.leg)
+            await self.snooping.free(supervision)
             with suppress(CallNotAnswered):
-                await self.snooping.renew(supervision)
+                await self._spy(heard.leg)
+
+    async def _spy(self, leg: str) -> None:
+        """In the mode that is the last by then."""
+        if await self.snooping.stays_free(self.key):
+            await self.snooping.spy(self.key, leg, self.mode)
+
+    def _meets(self, call: Call, leg: str) -> str | None:
+        """Takes note of the leg that is up on the other side of this one."""
+        now = next((other.id for other in call.legs if other.id != leg and other.up), None)
+        if now:
+            self.partners[leg] = now
+        return now
 
     async def _hang_up(self, snoops: Iterable[Snoop]) -> None:
         for snoop in snoops:
@@ -290,10 +319,7 @@ def _soonest(*waits: float | None) -> float | None:
     return min((wait for wait in waits if wait is not None), default=None)
 
 
-def _partner(call: Call, leg: str) -> str | None:
-    """The leg that is up on the other side of this one."""
-    return next((other.id for other in call.legs if other.id != leg and other.up), None)
-
-
-def _extension_leg(call: Call) -> Leg | None:
-    return next((leg for leg in call.legs if leg.extension is not None and leg.up), None)
+def _extension_leg(call: Call, last: str) -> Leg | None:
+    """The one that was heard last, if it is still there."""
+    legs = [leg for leg in call.legs if leg.extension is not None and leg.up]
+    return next((leg for leg in legs if leg.id == last), legs[0] if legs else None)

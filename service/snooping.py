@@ -138,32 +138,29 @@ class Snooping:
         now = self.board.live.picture.supervision(before.key)
         return now is not None and now.heard is not None and now.heard.id not in {one.id for one in before.snoops}
 
-    async def renew(self, supervision: Supervision) -> None:
-        """Takes all Snoops off their leg, the tone's too, and puts the one in force on it anew; in one's turn.
-
-        Raises CallNotAnswered, Unavailable.
+    async def free(self, supervision: Supervision) -> None:
+        """Takes all Snoops off their leg, the tone's too, so that `spy` can put one on it anew; in one's turn.
 
         Seen on Debian's Asterisk 22.10.1: when the RTP sequence numbers of a leg's new partner begin below the old
         one's last, that leg's Snoops miss what the partner says and whisper nothing, until the leg has been without
         any Snoop for a packet.
         """
-        live, heard = self.board.live, supervision.heard
+        live = self.board.live
         old = [*(snoop.id for snoop in supervision.snoops), *(tone.id for tone in supervision.tones)]
         await asyncio.gather(*map(self.hang_up, old))
         await live.until(lambda: not any(map(live.picture.channel, old)), GONE_SECONDS)
-        if heard:
-            await self.spy(supervision.key, heard.leg, heard.mode)
+
+    async def stays_free(self, key: str) -> bool:
+        """Whether a supervisor who hears no Snoop hears none for as long as it takes a leg to forget the last one."""
+        await asyncio.sleep(FORGOTTEN_SECONDS)
+        supervision = self.board.live.picture.supervision(key)
+        return supervision is not None and not supervision.snoops
 
     async def spy(self, key: str, leg: str, mode: Mode) -> None:
-        """Lets a supervisor who hears no Snoop hear one on the leg, which had none for a while; in one's turn.
+        """Lets a supervisor who hears no Snoop hear one; in one's turn. Raises CallNotAnswered, Unavailable.
 
-        Of two replicas that do so at once the quicker one does it, and a change of mode goes before both. Raises
-        CallNotAnswered, Unavailable.
+        Of two replicas that do so at once the quicker one does it, and a change of mode goes before both.
         """
-        await asyncio.sleep(FORGOTTEN_SECONDS)
-        now = self.board.live.picture.supervision(key)
-        if now is None or now.snoops:
-            return
         snoop = ids.snoop_id(key, mode)
         await self.make_snoop(snoop, leg, *DIRECTIONS[mode])
         if self._older(key, snoop):

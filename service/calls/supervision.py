@@ -38,11 +38,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Snoop:
-    """A Snoop channel: in which mode it spies on which leg, and whether the supervisor hears it."""
+    """A Snoop channel: in which mode it spies on which leg, and whether the supervisor hears it.
+
+    `age` sorts Snoops oldest first.
+    """
 
     id: str
     mode: Mode
     leg: str
+    age: tuple[float, str]
     bridged: bool
 
 
@@ -104,4 +108,4 @@ def _snoop(channel: Channel, bridge: Bridge) -> Snoop | None:
     mode = ids.snoop_mode(channel.id)
     if mode is None:
         return None
-    return Snoop(channel.id, Mode(mode), channel.resource, channel.id in bridge.channels)
+    return Snoop(channel.id, Mode(mode), channel.resource, channel.age_key, channel.id in bridge.channels)

@@ -78,12 +78,19 @@ class Supervising:
                 return False
             call = self.board.call(tenant, reference)
             leg = spied_leg(call, reference)
-            heard = now.heard
-            wanted = heard.leg if heard and reference != leg.id else leg.id
-            if heard is None or (heard.mode, heard.leg) != (mode, wanted):
+            wanted = leg.id if reference == leg.id else _stays_on(now, call, leg.id)
+            if now.heard is None or (now.heard.mode, now.heard.leg) != (mode, wanted):
                 await self.snooping.trail.record(story.mode_changed(now, call, wanted, mode, by))
                 await self.snooping.switch(now, wanted, mode)
             return True
+
+
+def _stays_on(supervision: Supervision, call: Call, otherwise: str) -> str:
+    """The leg that is heard; while none is, the first one, if it is still there."""
+    if supervision.heard:
+        return supervision.heard.leg
+    first = supervision.target.leg
+    return first if any(leg.id == first for leg in call.legs) else otherwise
 
 
 def spied_leg(call: Call, reference: str) -> Leg:
