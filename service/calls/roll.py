@@ -17,9 +17,13 @@ class Roll:
         self._calls: dict[str, Call] = {}
         self._order: list[Age] = []
         self._former: dict[str, set[Age]] = {}
+        self._by_leg: dict[str, str] = {}
 
     def find(self, call_id: str) -> Call | None:
         return self._calls.get(call_id)
+
+    def with_leg(self, channel_id: str) -> Call | None:
+        return self._calls.get(self._by_leg.get(channel_id, ""))
 
     def formerly(self, call_id: str) -> Call | None:
         """The oldest of the calls that had this id before they were merged."""
@@ -31,6 +35,7 @@ class Roll:
         insort(self._order, call.age)
         for alias in call.aliases:
             self._former.setdefault(alias, set()).add(call.age)
+        self._by_leg |= dict.fromkeys(call.channels, call.id)
 
     def drop(self, call: Call) -> None:
         del self._calls[call.id]
@@ -39,10 +44,13 @@ class Roll:
             self._former[alias].discard(call.age)
             if not self._former[alias]:
                 del self._former[alias]
+        for leg in call.channels:
+            if self._by_leg.get(leg) == call.id:  # it may have gone over to another call before this one was told
+                del self._by_leg[leg]
 
     def replace(self, before: Call, after: Call) -> None:
         """Puts a call in the place of what it was; most changes leave it where it stands."""
-        if (before.age, before.aliases) == (after.age, after.aliases):
+        if (before.age, before.aliases, before.channels) == (after.age, after.aliases, after.channels):
             self._calls[after.id] = after
         else:
             self.drop(before)
