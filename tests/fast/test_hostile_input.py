@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from tests.fast.fake_ari import Asked, FakeAri
 from tests.fast.fake_calls import Exchange, FakeCall
-from tests.fast.serving import HOTLINES, Answer, Serving
+from tests.fast.serving import HOTLINES, Answer, Serving, stranger
 from tests.fast.test_call_answers import SUPERVISION, failed
 from tests.fast.test_click2call_answers import RIGHT, click
 from tests.fast.test_click2call_answers import failed as api_failed
 from tests.instruments.hostile import CORPUS
+from tests.instruments.http_wire import Wire
 
 # The service's own thread draws its jitter meanwhile, which hypothesis takes for a strategy's doing.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
@@ -136,3 +137,68 @@ def test_random_paths(service: Serving, path: bytes) -> None:
     """Never a fault of ours, never a redirect."""
     for prefix in ("/", "/v1/call/", "/api/"):
         assert service.get(prefix + quote(path, safe="/%")).status in (200, 404, 405)
+
+
+# -- whole requests -------------------------------------------------------------------
+
+ROUTES = ["/v1/call", "/api/click2call", *(f"/v1/call/x/{verb}" for verb in (*SUPERVISION, "transfer", "park"))]
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(CORPUS[:100]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["ext", "legs", "extension", "hotline", "phone_number", "x"])
+FIELDS = st.lists(st.tuples(NAMES, JSONS), max_size=8)
+"""Of a body; a name may come twice."""
+HEADER_NAMES = """Authorization Content-Type Content-Length Transfer-Encoding Expect X-Forwarded-For X-Request-ID Origin
+    Host If-None-Match Upgrade Connection Access-Control-Request-Method Cookie Accept""".split()
+HEADER_VALUES = [b"chunked", b"0", b"5", b"-1", b"close", b"100-continue", b"*", b"h2c", b"Bearer token-of-acme"]
+HEADERS = st.lists(
+    st.tuples(st.sampled_from(HEADER_NAMES), st.binary(max_size=40) | st.sampled_from(HEADER_VALUES)), max_size=6
+)
+ANSWERED = {b"200", b"204", b"304", b"400", b"401", b"404", b"405", b"408", b"413", b"429"}
+
+
+@RANDOM
+@given(fields=FIELDS)
+def test_random_fields(ari: FakeAri, service: Serving, exchange: Exchange, fields: list[tuple[str, object]]) -> None:
+    """Of every kind, nested, twice over: the contract's answers, on a call that is there."""
+    ari.clear()
+    call_id = exchange.talking().call_id
+    body = "{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in fields) + "}"
+    with ari.asked_inside() as asked:
+        for verb in (*SUPERVISION, "transfer", "park"):
+            assert service.post(f"/v1/call/{call_id}/{verb}", body).status == 400
+        assert json.loads(service.post("/api/click2call", body).body)["status_code"] == -9999
+    only_looked_up(asked)
+
+
+@RANDOM
+@given(method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS"]), headers=HEADERS, query=st.binary(max_size=40))
+def test_random_heads(
+    ari: FakeAri, service: Serving, method: str, headers: list[tuple[str, bytes]], query: bytes
+) -> None:
+    """Whatever stands in a head, on each route: one of the known answers, or none; never a fault of ours."""
+    lines = b"".join(f"{name}: ".encode() + value + b"\r\n" for name, value in headers)
+    with ari.asked_inside() as asked:
+        for path in ROUTES:
+            head = f"{method} {path}?".encode() + query + b" HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n"
+            with Wire(service.port, stranger()) as wire:
+                wire.say(head)
+                wire.say_no_more()
+                told = wire.rest()
+            assert told == b"" or told.split(b" ", 2)[1] in ANSWERED | {b"100"}, told
+    only_looked_up(asked)
+
+
+@RANDOM
+@given(said=st.binary(min_size=1) | st.text("GET /v1call HTP.1\r\n:xy", min_size=1).map(str.encode))
+def test_random_bytes(ari: FakeAri, service: Serving, caplog: pytest.LogCaptureFixture, said: bytes) -> None:
+    """What is no request at all is answered with 400, or not at all."""
+    with ari.asked_inside() as asked, Wire(service.port, stranger()) as wire:
+        wire.say(said)
+        wire.say_no_more()
+        told = wire.rest()
+    assert told == b"" or told.split(b" ", 2)[1] in ANSWERED, told
+    assert asked == []
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -48,13 +48,13 @@ def trickle(pieces: Mapping["Wire", bytes]) -> None:
 class Wire:
     """A connection, from the address `source` of this machine; all of 127.0.0.0/8 is this machine."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1", receive_buffer: int = 0) -> None:
+    def __init__(self, port: int, source: str = "", receive_buffer: int = 0, host: str = "127.0.0.1") -> None:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.bind((source, 0))
         self.socket.settimeout(WAIT_SECONDS)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect((host, port))
         self._read = b""
 
     def __enter__(self) -> "Wire":

@@ -1,35 +1,44 @@
 """Two tenants with the same extension numbers: neither sees, hears or moves anything of the other's."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from tests.instruments.ari_proxy import AriProxy
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
 from tests.instruments.failures import UNKNOWN_CALL, VERBS, failure, good
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
-from tests.instruments.scene import CLICK, LOCAL, Scene, call_up
+from tests.instruments.scene import CLICK, INBOUND, LOCAL, Scene, call_up
 from tests.instruments.stage import ACME, GLOBEX, HOTLINES, Stage, live_stage
+from tests.instruments.http_wire import Wire, request
 from tests.instruments.witness import Witness
 
 THEIR_NUMBER = "02873005678"
 """Leads to 101@globex.test."""
 
-Wire = tuple[int, dict[str, str], bytes]
+HELPERS = ("-tone-", "-listen-", "-phone", "-bridge")
+"""Parts of the ids of what carries a supervision."""
+
+Answer = tuple[int, dict[str, str], bytes]
 
 
-def wire(answer: httpx.Response) -> Wire:
+def whole(answer: httpx.Response) -> Answer:
     """All of an answer but its date."""
     headers = {name: value for name, value in answer.headers.items() if name != "date"}
     return answer.status_code, headers, answer.content
 
 
-def post(client: Client, path: str, body: bytes) -> Wire:
+def post(client: Client, path: str, body: bytes) -> Answer:
     """Asks under a request id of our own, which the answer repeats."""
-    return wire(client.http.post(path, content=body, headers={"X-Request-ID": "same"}))
+    return whole(client.http.post(path, content=body, headers={"X-Request-ID": "same"}))
 
 
 @dataclass
@@ -40,6 +49,8 @@ class Neighbours:
     globex_call: str
     acme_ids: list[str]
     globex_ids: list[str]
+    names: list[str]
+    """Of all channels and bridges, whosever they are."""
 
     @property
     def stage(self) -> Stage:
@@ -63,42 +74,123 @@ def neighbours(stage: Stage, kind: str) -> Neighbours:
     scene = call_up(stage, kind, sup=stage.phone("103", 3, answer=0.0), **globex)
     scene.acme.do("listen", scene.call_id, ext="103")
     scene.parties["sup"].wait_established()
-    stage_bridges = [bridge["id"] for bridge in witness.bridges()]
-    acme_ids = [*witness.ids(), *stage_bridges]
+    acme_ids = everything(witness, "id")
     globex["agent2"].dial("102")
     globex["far2"].wait_established()
-    everything = [*witness.ids(), *(bridge["id"] for bridge in witness.bridges())]
-    theirs = [one for one in everything if one not in acme_ids]
-    return Neighbours(scene, stage.globex.only_call()["call_id"], acme_ids, theirs)
+    theirs = [one for one in everything(witness, "id") if one not in acme_ids]
+    return Neighbours(scene, stage.globex.only_call()["call_id"], acme_ids, theirs, everything(witness, "name"))
 
 
-def references(own_id: str, ids: list[str], domain: str) -> Iterator[str]:
-    """Everything by which a call of this tenant could be named."""
-    yield own_id
-    yield from ids
-    yield from (own_id.upper(), f"101@{domain}", f"PJSIP%2F101@{domain}", f"PJSIP/101@{domain}".replace("/", "%2F"))
-    yield from (domain, "101", HOTLINES[domain][0], f"park-{domain}", "%2A")
+def everything(witness: Witness, field: str) -> list[str]:
+    """The ids or the names of all channels and bridges."""
+    return [one[field] for one in (*witness.channels(), *witness.bridges()) if one[field]]
+
+
+BEFORE = ("%20", "%2F", "%2e%2e%2F", "PJSIP%2F", "Local%2F", "Snoop%2F", "channel:")
+BEHIND = ("0", "%20", "%00", "%0a", "%2F", "%2Fx", ";1", ";2", "*", "@acme.test", ".json")
+
+
+def forms(reference: str) -> Iterator[str]:
+    """How somebody might hope to get by with an id or a name: its case, its encoding, what stands before or behind."""
+    plain = quote(reference, safe="")
+    once = "".join(f"%{byte:02x}" for byte in reference.encode())
+    yield from (plain, once, once.upper(), quote(once), quote(quote(once)), plain.replace("-", "%2D"))
+    yield from (quote(changed, safe="") for changed in (reference.upper(), reference.title(), reference.swapcase()))
+    yield from (f"{plain}{more}" for more in BEHIND)
+    yield from (f"{before}{plain}" for before in BEFORE)
+    yield from (plain[:-1], plain[1:], f"{plain},{plain}", f"{plain}&{plain}", f"/{plain}/")
+
+
+def names(call_id: str, domain: str) -> list[str]:
+    """What a call of this tenant could be named by, beside ids and names of Asterisk's."""
+    of_endpoints = [f"{technology}101@{domain}" for technology in ("", "PJSIP/", "Local/")]
+    return [call_id, domain, "101", f"park-{domain}", HOTLINES[domain][0], *of_endpoints]
+
+
+def asked_of(watched: AriProxy | None) -> AbstractContextManager[list[str]]:
+    """What Asterisk is asked inside; nothing where nobody sees it."""
+    return watched.watch() if watched else nullcontext([])
+
+
+def spoken(client: Client) -> Wire:
+    """A connection that sends a path as it is spelt, which httpx does not."""
+    url = client.http.base_url
+    return Wire(url.port or 80, host=url.host)
+
+
+def unknown_to(client: Client, watched: AriProxy | None, references: Iterable[str]) -> None:
+    """Every verb with each of them in every form: an unknown id's answer, to the last header; Asterisk is not asked."""
+    spelt = sorted({form for reference in references for form in forms(reference)})
+    token = client.http.headers["Authorization"].removeprefix("Bearer ")
+    with asked_of(watched) as asked, spoken(client) as line:
+
+        def answer(reference: str, verb: str) -> Answer:
+            line.say(request("POST", f"/v1/call/{reference}/{verb}", token, good(verb), "X-Request-ID: same"))
+            heard = line.hear()
+            return heard.status, {name: value for name, value in heard.headers.items() if name != "date"}, heard.body
+
+        for verb in VERBS:
+            unknown = answer(UNKNOWN_CALL, verb)
+            assert (unknown[0], unknown[2]) == failure(verb, "CALL_NOT_FOUND")
+            for form in spelt:
+                assert answer(form, verb) == unknown, (verb, form)
+    assert asked == []
 
 
 @pytest.mark.parametrize("kind", [CLICK, LOCAL])
-def test_another_tenants_call_is_an_unknown_one(stage: Stage, kind: str) -> None:
-    """Every verb with every id and name of the other's: an unknown id's answer, to the last header; nothing moves."""
+def test_another_tenants_call_is_an_unknown_one(stage: Stage, watched: AriProxy | None, kind: str) -> None:
+    """By every id and name of the other's, in every form; and nothing moves."""
     both = neighbours(stage, kind)
     before = Witness(stage).still()
-    calls = (
-        (stage.globex, list(references(both.scene.call_id, both.acme_ids, ACME))),
-        (stage.acme, list(references(both.globex_call, both.globex_ids, GLOBEX))),
-    )
     assert len(both.acme_ids) >= 6, "two legs, a Snoop, the supervisor's phone, two bridges"
-    for client, names in calls:
-        for verb in VERBS:
-            unknown = post(client, f"/v1/call/{UNKNOWN_CALL}/{verb}", good(verb))
-            assert (unknown[0], unknown[2]) == failure(verb, "CALL_NOT_FOUND")
-            for name in names:
-                assert post(client, f"/v1/call/{name}/{verb}", good(verb)) == unknown, (verb, name)
+    unknown_to(stage.globex, watched, [*both.acme_ids, *both.names, *names(both.scene.call_id, ACME)])
+    unknown_to(stage.acme, watched, [*both.globex_ids, *both.names, *names(both.globex_call, GLOBEX)])
     assert Witness(stage).still() == before
     both.undisturbed()
     assert not both.scene.parties["free2"].rings
+
+
+def test_so_is_one_that_is_parked(stage: Stage, watched: AriProxy | None) -> None:
+    """While it is: by the waiting leg's id, the park's, and their names."""
+    scene = call_up(stage, INBOUND)
+    scene.acme.do("park", scene.call_id, legs="bleg")
+    scene.acme.wait_row(scene.call_id, lambda row: row["state"] == "CS_PARK")
+    stage.nothing_of_ours()
+    witness = Witness(stage)
+    before = witness.still()
+    park = [*everything(witness, "id"), *everything(witness, "name"), scene.call_id, f"park-{ACME}"]
+    assert len(park) >= 6, "a leg, a bridge, their names"
+    unknown_to(stage.globex, watched, park)
+    assert witness.still() == before
+
+
+@pytest.fixture
+def tone(stage: Stage) -> Iterator[None]:
+    """Acme wants a tone each second."""
+    file = Path(stage.service.settings["tenants"])
+    before = file.read_text()
+    file.write_text(before.replace(f'domain = "{ACME}"\n', f'domain = "{ACME}"\nsupervised_tone_seconds = 1\n'))
+    stage.service.signal(signal.SIGHUP)
+    yield
+    file.write_text(before)
+    stage.service.signal(signal.SIGHUP)
+
+
+@pytest.mark.owns
+@pytest.mark.usefixtures("tone")
+def test_so_is_all_that_carries_a_supervision(stage: Stage, watched: AriProxy | None) -> None:
+    """The tone's Snoop, the phone that rings, and the halves of the channel that rings it."""
+    more = {"boss": stage.phone("103", 3, answer=0.0), "chief": stage.phone("104", 4)}
+    scene = call_up(stage, CLICK, **more)
+    for extension, phone in (("103", more["boss"]), ("104", more["chief"])):
+        scene.acme.do("listen", scene.call_id, ext=extension)
+        phone.wait_ringing() if phone is more["chief"] else phone.wait_established()
+    witness = Witness(stage)
+    eventually(lambda: [one for one in everything(witness, "id") if "-tone-" in one], message="no tone")
+    before, ids = witness.still(), everything(witness, "id")
+    assert [what for what in HELPERS if what not in " ".join(ids)] == []
+    unknown_to(stage.globex, watched, [*ids, *everything(witness, "name")])
+    assert witness.still() == before
 
 
 def test_supervisors_snoops_and_bridges_are_no_calls_for_their_own_tenant_either(stage: Stage) -> None:
