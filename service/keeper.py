@@ -227,7 +227,8 @@ class Tended:
         heard = supervision.heard
         leg = heard.leg if heard else supervision.target.leg
         await self._tell(entry.Event.HEARS, supervision, call, leg)
-        await self._warn(supervision, call, leg)
+        if (wait := await self._warn(supervision, call, leg)) is not None:
+            return wait  # whoever has made the tone's Snoop may have died before it played
         await self.snooping.admit(supervision)
         logger.info("supervisor %s on: %s", supervision.target.extension, self.mode)
         return None
@@ -247,8 +248,8 @@ class Tended:
         if leg := _extension_leg(call, self.last.leg if self.last else supervision.target.leg):
             await self._tell(entry.Event.FOLLOWS, supervision, call, leg.id)
             try:
-                if supervision.phone_bridged:
-                    await self._warn(supervision, call, leg.id)
+                if supervision.phone_bridged and (wait := await self._warn(supervision, call, leg.id)) is not None:
+                    return wait
                 await self._spy(leg.id)
             except CallNotAnswered:
                 return None  # it was on its way out; whatever comes after it wakes us again

@@ -16,8 +16,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 REFUSALS = ("stopped", "number", "at_once", "per_minute", "per_day", "busy")
 
 _ARI_WORDS = frozenset(
-    "channels bridges endpoints applications events user asterisk info modules variable snoop addChannel removeChannel "
-    "subscription eventFilter".split()
+    "channels bridges playbacks endpoints applications events user asterisk info modules variable snoop play "
+    "addChannel removeChannel subscription eventFilter".split()
 )
 
 

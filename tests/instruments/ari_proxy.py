@@ -1,13 +1,14 @@
 """Stands between the service and Asterisk's HTTP: counts the requests, and does to them whatever a bad day does.
 
-Requests are counted from 1 on since `watch`, in the order in which they came, and a fault is for the one of its number.
+Requests are counted from 1 on since `watch`, in the order in which they came, and a fault is for the one of its number,
+or for each that has its text in its first line.
 None may be made that tests/instruments/allowed.py does not know.
 The event stream passes through as it is, but for what is done to all of it.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ class AriProxy:
         self.judge = Judge(ByShape())
         self._asterisk = port
         self._open = 0
-        self._faults: dict[int, Fault] = {}
+        self._faults: dict[int | str, Fault] = {}
         self._released = asyncio.Event()
         self._events_flow = asyncio.Event()
         self._all_flows = asyncio.Event()
@@ -117,10 +118,11 @@ class AriProxy:
     # -- requests ---------------------------------------------------------------
 
     @contextmanager
-    def watch(self, faults: dict[int, Fault] | None = None) -> Iterator[list[str]]:
-        """Counts the requests from now on, and does this to those of these numbers; what was asked."""
+    def watch(self, faults: Mapping[int, Fault] | Mapping[str, Fault] | None = None) -> Iterator[list[str]]:
+        """Counts the requests from now on, and does this to those of these numbers or texts; what was asked."""
         asked: list[str] = []
-        self.asked, self._faults, self._released = asked, faults or {}, asyncio.Event()
+        self.asked, self._released = asked, asyncio.Event()
+        self._faults = {which: fault for which, fault in (faults or {}).items()}
         try:
             yield asked
         finally:
@@ -267,7 +269,8 @@ class AriProxy:
         if any(part in first for part in UNCOUNTED):
             return Fault()
         self.asked.append(first.rpartition(" ")[0].replace("/ari", "", 1))
-        return self._faults.get(len(self.asked), Fault())
+        of_its_text = (fault for text, fault in self._faults.items() if isinstance(text, str) and text in first)
+        return self._faults.get(len(self.asked)) or next(of_its_text, Fault())
 
     async def _stream(self, request: Message, link: Link) -> None:
         link.their_writer.write(request.bytes)

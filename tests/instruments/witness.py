@@ -40,6 +40,11 @@ class Witness:
         }
         return legs | {bridge["id"]: tuple(sorted(bridge["channels"])) for bridge in self.bridges()}
 
+    def playback(self, playback: str) -> str:
+        """The state of this playback, empty when there is none."""
+        answer = httpx.get(f"{self._url}/playbacks/{playback}", auth=self._auth, timeout=5)
+        return str(answer.json().get("state", ""))
+
     def told(self, channel: str, function: str) -> str:
         """What a function of the dialplan says of the channel of this unique id."""
         return str(self._get(f"channels/{channel}/variable", variable=function)["value"])
