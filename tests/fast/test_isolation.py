@@ -15,8 +15,8 @@ from tests.fast.fake_ari import FakeAri
 from tests.fast.fake_calls import Exchange
 from tests.fast.serving import ACME, GLOBEX, HOTLINES, TOKENS, Serving
 from tests.fast.test_call_answers import SUPERVISION, UNKNOWN_CALL, VERBS, body_of
-from tests.instruments.polling import eventually
 from tests.instruments.http_wire import Wire, request
+from tests.instruments.polling import eventually
 
 OURS = Path(package.__file__).parent
 WAY = [*OURS.glob("api/*.py"), *OURS.glob("operations/*.py"), *OURS.glob("audit/*.py")]

@@ -42,8 +42,7 @@ class Witness:
 
     def playback(self, playback: str) -> str:
         """The state of this playback, empty when there is none."""
-        answer = httpx.get(f"{self._url}/playbacks/{playback}", auth=self._auth, timeout=5)
-        return str(answer.json().get("state", ""))
+        return str(self._ari.get(f"playbacks/{playback}").json().get("state", ""))
 
     def told(self, channel: str, function: str) -> str:
         """What a function of the dialplan says of the channel of this unique id."""

@@ -5,9 +5,9 @@ import pytest
 from tests.instruments.client import Client
 from tests.instruments.failures import good
 from tests.instruments.faulty import no_faults_logged
+from tests.instruments.http_wire import Wire, request
 from tests.instruments.scene import CLICK, OUTBOUND, Scene, call_up
 from tests.instruments.stage import Stage
-from tests.instruments.http_wire import Wire, request
 from tests.instruments.witness import Witness
 
 pytestmark = pytest.mark.owns

@@ -14,11 +14,11 @@ from tests.instruments.ari_proxy import AriProxy
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
 from tests.instruments.failures import UNKNOWN_CALL, VERBS, failure, good
+from tests.instruments.http_wire import Wire, request
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, INBOUND, LOCAL, Scene, call_up
 from tests.instruments.stage import ACME, GLOBEX, HOTLINES, Stage, live_stage
-from tests.instruments.http_wire import Wire, request
 from tests.instruments.witness import Witness
 
 THEIR_NUMBER = "02873005678"
