@@ -8,6 +8,7 @@ import uvicorn
 
 from service import __version__, log
 from service.api.connection import Connection
+from service.api.server import Server
 from service.app import create_app
 from service.audit.file import AuditFile
 from service.check import command as check
@@ -67,7 +68,7 @@ def serve(settings: Settings, tenants: TenantBook) -> int:
         zone,
     )
     tell_limits(tenants.current)
-    server = uvicorn.Server(config(settings, tenants))
+    server = Server(config(settings, tenants))
     try:
         server.run()
     except SystemExit as asked:  # our own, or uvicorn could not start and has said why

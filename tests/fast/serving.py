@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-
 from service.__main__ import config
+from service.api.server import Server
 from service.settings import Settings
 from service.tenants import TenantBook
 from tests.instruments.polling import eventually
@@ -87,7 +86,7 @@ class Serving:
         self.settings = Settings.model_validate(given)
         self.book = TenantBook(self.settings.tenants)
         self.config = config(self.settings, self.book)
-        self.server = uvicorn.Server(self.config)
+        self.server = Server(self.config)
         self.port = 0
         self._thread = threading.Thread(target=self.server.run)
 
