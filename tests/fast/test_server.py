@@ -34,7 +34,7 @@ def test_a_connection_that_was_accepted_at_the_last_moment_is_ended_too() -> Non
         loop, connections = asyncio.get_running_loop(), server.server_state.connections
         connections.add(Connected(server, ANSWERED_SECONDS))  # type: ignore[arg-type]
         late = Connected(server, 0.0)
-        loop.call_later(ACCEPTED_SECONDS, connections.add, late)  # type: ignore[arg-type]
+        loop.call_later(ACCEPTED_SECONDS, connections.add, late)
         begun = loop.time()
         await server.shutdown()
         assert late.asked
