@@ -1,6 +1,7 @@
 """Every answer of /v1/call: the failure table in its order, what settings flip, and that a failure touches nothing."""
 
 import itertools
+import threading
 from collections.abc import Iterable
 
 import pytest
@@ -253,6 +254,19 @@ def test_asterisk_does_not_know_what_it_is_asked_about(exchange: Exchange, verb:
     assert answer.seen == failed(verb, "answered" if request_ == "POST /channels/pbx" else "pbx")
     assert len(exchange.ari.channels) == 2
     assert len(exchange.ari.bridges) == 1
+
+
+@pytest.mark.parametrize("status", [404, 500])
+@pytest.mark.parametrize("kind", ["talking", "local"])
+def test_the_leg_ends_as_it_is_spied_on(exchange: Exchange, kind: str, status: int) -> None:
+    """Asterisk refuses before it tells of the end: then the other extension's leg is spied on, or the call is over."""
+    call = getattr(exchange, kind)()
+    with exchange.ari.trouble(f"POST /channels/{call.aleg}/snoop", status):
+        ending = threading.Timer(0.1, exchange.ari.end, [call.aleg])
+        ending.start()
+        answer = ask(exchange.service, "listen", call.call_id, body_of("listen"))
+        ending.join()
+    assert answer.seen[0] == 200 if kind == "local" else answer.seen == failed("listen", "call")
 
 
 @pytest.mark.usefixtures("impatient")

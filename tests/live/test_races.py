@@ -13,7 +13,7 @@ from tests.instruments.faulty import no_faults_logged
 from tests.instruments.paper import story
 from tests.instruments.polling import eventually
 from tests.instruments.racing import DONE, ENDED, PARKED, TALKING, Rounds, asked, at_once, dice, hung_up
-from tests.instruments.scene import AGENT, CLICK, INBOUND, Scene, call_up
+from tests.instruments.scene import AGENT, CLICK, INBOUND, OTHER, Scene, call_up
 from tests.instruments.stage import MOBILE, Stage
 from tests.instruments.supervision import BARGE, BOSS, CHIEF, LISTEN, WHISPER, call_and_boss, supervised, table
 
@@ -170,6 +170,19 @@ def test_a_call_ends_while_its_supervisor_comes(stage: Stage, chance: random.Ran
         at_once(chance, 2 * OPERATION, asks(scene, LISTEN), hung_up(chance.choice((scene.agent, scene.far))))
         rounds.comes_to(ENDED)
         scene.parties["boss"].wait_idle()
+
+
+def test_a_mode_against_a_new_partner(stage: Stage, chance: random.Random) -> None:
+    """Each time the supervisor hears the new pair, and is heard in the mode that was answered with success last."""
+    phones = {"chief": stage.phone(CHIEF, 4, answer=0.0), "other": stage.phone(OTHER, 5, answer=0.0)}
+    scene, mode = supervised(stage, INBOUND, WHISPER, **phones), WHISPER
+    for number, name in ((CHIEF, "chief"), (OTHER, "other")) * (ROUNDS // 5):
+        wanted = chance.choice((BARGE, WHISPER))
+        moved, changed = at_once(chance, 0.2, transferred(scene, number, scene.agent_side), asks(scene, wanted))
+        assert moved == DONE
+        mode = wanted if changed == DONE else mode
+        scene.parties[name].wait_established()
+        scene.hears(table(far=name, boss=mode))
 
 
 # -- click-to-call ----------------------------------------------------------------------
