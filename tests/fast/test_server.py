@@ -1,7 +1,9 @@
 """The end of the server, with a client that comes at the last moment and has always one more question."""
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
+from typing import cast
 
 import uvicorn
 
@@ -15,8 +17,8 @@ ACCEPTED_SECONDS, ANSWERED_SECONDS = 0.05, 0.3
 class Connected:
     """A connection as the server sees it, which closes so many seconds after it is asked to."""
 
-    def __init__(self, server: Server, seconds: float) -> None:
-        self._close, self._seconds = lambda: server.server_state.connections.discard(self), seconds
+    def __init__(self, connections: "set[Connected]", seconds: float) -> None:
+        self._close, self._seconds = partial(connections.discard, self), seconds
         self.transport = SimpleNamespace(is_closing=lambda: False)
         self.asked = 0
 
@@ -30,10 +32,10 @@ def test_a_connection_that_was_accepted_at_the_last_moment_is_ended_too() -> Non
 
     async def end() -> float:
         server = Server(uvicorn.Config(_nothing, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS))
-        server.servers, server.lifespan = [], SimpleNamespace(shutdown=_done)  # type: ignore[assignment]
-        loop, connections = asyncio.get_running_loop(), server.server_state.connections
-        connections.add(Connected(server, ANSWERED_SECONDS))  # type: ignore[arg-type]
-        late = Connected(server, 0.0)
+        server.servers, server.lifespan = [], SimpleNamespace(shutdown=_done)
+        loop, connections = asyncio.get_running_loop(), cast(set[Connected], server.server_state.connections)
+        connections.add(Connected(connections, ANSWERED_SECONDS))
+        late = Connected(connections, 0.0)
         loop.call_later(ACCEPTED_SECONDS, connections.add, late)
         begun = loop.time()
         await server.shutdown()
