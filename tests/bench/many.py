@@ -50,10 +50,10 @@ async def measure() -> AsyncIterator[Row]:
                     yield memory_row(start, resident_kb(pid), held)
                 one = await _alternating(ours, bare, 1)
                 medians[level] = Figure.of(one.ours).p50
-                yield list_row(held, 1, one, Budget.LIST if level == BUDGETED else None)
-                yield unchanged_row(held, await _polled(ours, bare))
+                yield list_row(held, "one client", one, Budget.LIST if level == BUDGETED else None)
+                yield list_row(held, "one client, 304", await _polled(ours, bare))
                 crowd = await _alternating(ours, bare, CLIENTS)
-                yield list_row(held, CLIENTS, crowd)
+                yield list_row(held, f"{CLIENTS} clients at once", crowd)
                 yield rate_row(held, crowd)
             async for row in startup.rows(cell, bare, cell.calls(), STARTS):
                 yield row
@@ -98,17 +98,6 @@ async def _polled(ours: Client, bare: Client) -> Pair:
     return await by_turns(again, together(bare, CHANNELS, 1), seconds=SECONDS, at_least=AT_LEAST)
 
 
-def unchanged_row(held: int, pair: Pair) -> Row:
-    """What a poller waits for while nothing changes; ARI has no such answer."""
-    return Row(
-        f"GET /v1/call, {held:,} live calls, one client, 304",
-        "ms",
-        Figure.of(milliseconds(pair.ours)),
-        Figure.of(milliseconds(pair.reference)),
-        "ARI GET /channels",
-    )
-
-
 def rate_row(held: int, crowd: Pair) -> Row:
     """Lists a second, of clients that ask all at once and wait for the last answer before they ask again."""
     return Row(
@@ -126,9 +115,8 @@ def a_second(seconds: list[float]) -> float:
     return len(seconds) / sum(bursts)
 
 
-def list_row(held: int, clients: int, pair: Pair, budget: Budget | None = None) -> Row:
-    """The list's time against that of all channels."""
-    who = "one client" if clients == 1 else f"{clients} clients at once"
+def list_row(held: int, who: str, pair: Pair, budget: Budget | None = None) -> Row:
+    """The list's time against that of all channels; ARI has no answer like 304."""
     return Row(
         f"GET /v1/call, {held:,} live calls, {who}",
         "ms",
