@@ -147,6 +147,7 @@ def test_a_caller_s_number_is_text_wherever_it_is_told(stage: Stage) -> None:
         rung = len(boss.rings)
         with Stranger(stage.pbx.sip_port, "carrier.invalid") as carrier:
             assert carrier.invite(INBOUND_NUMBER, "carrier", login, sender=sender).status == 200, what
+            eventually(stage.settled, message=f"not up: {what}")
             row = stage.acme.only_call()
             assert HOTLINES[ACME][0] not in row["source"], what
             stage.acme.do("listen", row["call_id"], ext=BOSS)
