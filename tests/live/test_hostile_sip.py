@@ -155,7 +155,7 @@ def test_a_caller_s_number_is_text_wherever_it_is_told(stage: Stage) -> None:
             boss.wait_rings(rung + 1)
             (line,) = trail(stage, row["call_id"])
             assert (line["event"], line["source"]) == ("rung", row["source"]), what
-            stage.pbx.cli("channel request hangup all")
+            agent.hangup()
             eventually(lambda: not stage.channels(), message=f"left after {what}")
         for phone in (agent, boss):
             assert_plain(phone, what)
