@@ -55,7 +55,7 @@ def recipe(target: Path, *more: str) -> list[str]:
 def _build(root: Path) -> None:
     """Builds beside `root` and renames when complete, so that a root that exists is a whole one."""
     _need_mmdebstrap()
-    _say(f"bringing Debian's Asterisk into {root} (once, about half a minute, 350 MB)")
+    _say(f"bringing Debian's Asterisk into {root} (once, about half a minute, 400 MB)")
     half = root.with_name(f"{root.name}.half")
     if not _run(half) and not _run(half, EXPIRED_IS_FINE):
         raise PbxError(f"mmdebstrap could not fetch Debian {SUITE}: see its messages above")
