@@ -19,6 +19,7 @@ HERTZ = 1400
 LEAD_MS, TONE_MS = 100, 200
 # Another replica's Snoop is there a moment before its tone is.
 STARTING_SECONDS = 3.0
+GONE_SECONDS = 0.05  # a silent Snoop that is hung up is gone in some milliseconds, and another one can be made
 SOUNDING = ("queued", "playing")
 
 
@@ -68,9 +69,9 @@ class Tone:
         del self.since[tone]
         if await self._sounds(tone):
             self.proved.add(tone)
-        else:
-            await self._stop(tone)
-        return None
+            return None
+        await self._stop(tone)
+        return GONE_SECONDS
 
     async def _sounds(self, tone: str) -> bool:
         try:

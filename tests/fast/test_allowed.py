@@ -64,7 +64,7 @@ def test_what_the_recipes_ask_is_allowed_and_no_trick_in_it(ari: FakeAri, changi
         ("POST", "/channels/x/play", {"media": ["sound:x"]}),
         ("POST", "/asterisk/variable?variable=X&value=1", None),
         ("GET", "/asterisk/variable?variable=PATCHBAY_REVISION&variable=X", None),
-        ("GET", "/asterisk/info", None),
+        ("GET", "/asterisk/modules", None),
         ("PUT", "/asterisk/modules/app_system.so", None),
         ("GET", "/endpoints/PJSIP/101%40acme.test/x", None),
         ("GET", "/endpoints/PJSIP/101%2540acme.test", None),
@@ -99,7 +99,7 @@ def phone_of(bridge: str) -> str:
 
 def test_what_is_not_allowed_is_told(ari: FakeAri) -> None:
     """Once, to whoever asks next."""
-    ari.judge.hear("GET", "/ari/asterisk/info", None)
-    with pytest.raises(AssertionError, match="GET /asterisk/info"):
+    ari.judge.hear("GET", "/ari/asterisk/modules", None)
+    with pytest.raises(AssertionError, match="GET /asterisk/modules"):
         ari.judge.content()
     ari.judge.content()

@@ -22,7 +22,7 @@ from tests.instruments.polling import eventually
 from tests.instruments.ports import Block, take
 from tests.instruments.process import Where
 from tests.instruments.registrar import Account, register
-from tests.instruments.stage import ACME, Stage
+from tests.instruments.stage import ACME, MEDIA_PORTS, Stage
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 REFUSALS = (400, 403, 404, 408, 480, 484, 486, 487, 488, 500, 503, 600, 603)
@@ -33,9 +33,6 @@ KILOHERTZ = bytes.fromhex("34212134b4a1a1b4") * 1000
 
 CARRIER = "carrier.invalid"
 """The domain of callers from outside."""
-
-MEDIA_PHONES = range(31, 49)
-"""Phones of the stage whose ports are for the sound of callers who talk: 80 calls."""
 
 LONGEST = 3_600_000
 """Milliseconds no call lasts: it is the other side that hangs up."""
@@ -207,7 +204,7 @@ def callers(
     blanks |= {"audio_port": "rtpstream_audio_port" if talk else "media_port"}
     sipp = Sipp(stage.where, "caller", blanks)
     ports = stage.pbx.settings.ports
-    first, last = ports.phone(MEDIA_PHONES[0]), ports.phone(MEDIA_PHONES[-1]) - 1
+    first, last = ports.phone(MEDIA_PORTS[0]), ports.phone(MEDIA_PORTS[-1]) - 1
     try:
         yield sipp.start(
             *("-s", number, "-m", str(calls), "-r", str(rate), "-l", str(at_once)),

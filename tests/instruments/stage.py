@@ -20,6 +20,8 @@ from tests.instruments.tones import TONES
 ACME, GLOBEX = "acme.test", "globex.test"
 HOTLINES = {ACME: ("02873001234", "02873001235"), GLOBEX: ("02873005678", "02873005679")}
 MOBILE = "0909123456"
+PHONE_PORTS, MEDIA_PORTS = range(1, 31), range(31, 49)
+"""Numbers of `Ports.phone`: of phones in turn, 0 being the mobile's, and of the sound of sipp's callers."""
 Extra = Mapping[str, str] | Callable[[Ports], Mapping[str, str]]
 
 
@@ -44,7 +46,7 @@ class Stage:
         self.service = service
         self.where = phones
         self._phones: list[Phone] = []
-        self._ports = itertools.cycle(range(1, 48))
+        self._ports = itertools.cycle(PHONE_PORTS)
         self.ari = httpx.Client(base_url=pbx.ari_url, auth=("patchbay", pbx.secrets.ari_password), timeout=5)
         self.clients = {domain: Client(service.url, token) for domain, token in pbx.secrets.tokens.items()}
 
@@ -148,11 +150,15 @@ class Stage:
                     phone.hangup(call.call_id)
         stop_all(self._phones)
         self._phones.clear()
-        eventually(
-            lambda: not (self.channels() + self.bridges()),
-            deadline=15,
-            message="Asterisk still holds something",
-        )
+        try:
+            eventually(self._empty, deadline=15, message="Asterisk still holds something")
+        except AssertionError:
+            self.pbx.cli("channel request hangup all")  # it is this test's fault, and shall not be the next one's
+            eventually(self._empty, deadline=15, message="Asterisk holds what cannot be hung up")
+            raise
+
+    def _empty(self) -> bool:
+        return not self.channels() + self.bridges()
 
 
 @contextmanager
