@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NoReturn
-from weakref import WeakValueDictionary
 
 from service import dialplan, ids
 from service.ari.client import Direction
@@ -21,6 +20,7 @@ from service.calls.model import Call, Leg
 from service.calls.supervision import Mode, Snoop, Supervision, Target
 from service.errors import CallNotAnswered, Refused, Unavailable
 from service.switchboard import Switchboard, asked
+from service.turns import Turns
 from service.waiting import GONE, in_stasis, side_by_side
 
 # What the supervisor hears of the leg, and who hears the supervisor: nobody, the leg's phone, it and who it talks to.
@@ -44,7 +44,7 @@ class Snooping:
         self.board = board
         self.ari = board.ari
         self.trail = trail
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     @asynccontextmanager
     async def turn(self, key: str, seconds: float | None = None) -> AsyncIterator[Supervision | None]:
@@ -53,16 +53,8 @@ class Snooping:
         A client's change and the Keeper's tending would each hang up what the other has just made. Raises Unavailable
         when the turn does not come within the time.
         """
-        lock = self._turns.setdefault(key, asyncio.Lock())
-        try:
-            async with asyncio.timeout(seconds):
-                await lock.acquire()
-        except TimeoutError as error:
-            raise Unavailable("the supervision is being changed") from error
-        try:
+        async with self._turns.turn(key, seconds):
             yield self.board.live.picture.supervision(key)
-        finally:
-            lock.release()
 
     async def begin(self, call: Call, leg: Leg, extension: str, mode: Mode, by: By) -> bool:
         """Tells the audit log, spies on the leg and rings the supervisor; if a step fails, undoes those before it.

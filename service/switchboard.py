@@ -22,6 +22,7 @@ from service.errors import (
 )
 from service.live import Live
 from service.tenants import Tenant
+from service.turns import Turns
 from service.waiting import GONE, begun, user_event
 
 # Digits, or a name of two characters and more: the one-letter extensions of a dialplan are nobody's phone.
@@ -55,6 +56,7 @@ class Switchboard:
         self.live = live
         self.ari = live.ari
         self.most_calls = 0
+        self._moves = Turns()
 
     async def prepare(self) -> None:
         """At each new connection: how many calls Asterisk holds at most; 0: no limit. Raises AriError."""
@@ -154,7 +156,9 @@ class Switchboard:
             exten=to.exten,
             most_calls=0 if leg.channel.runs_own_application else self.most_calls,
         )
-        status = await self._carried_out(key, leg, {**variables, **self._due()})
+        # Asterisk refuses the second of two moves that would undo each other once it has begun the first one.
+        async with self._moves.turn(record.call_id, RECEIPT_SECONDS):
+            status = await self._carried_out(key, leg, {**variables, **self._due()})
         self._judge(status, record, leg)
 
     def _due(self) -> dialplan.Variables:

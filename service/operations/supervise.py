@@ -1,8 +1,6 @@
 """Listen, whisper and barge: rings a supervisor, or changes the mode of one who is on the call already."""
 
-import asyncio
 from functools import partial
-from weakref import WeakValueDictionary
 
 from service.audit import story
 from service.audit.entry import By
@@ -11,6 +9,7 @@ from service.calls.supervision import Mode, Supervision
 from service.errors import CallNotAnswered, Refused, Unavailable
 from service.snooping import Snooping
 from service.tenants import Tenant
+from service.turns import Turns
 
 # A turn takes some 100 ms; one that Asterisk leaves hanging is waited for no longer than its answer would be.
 TURN_SECONDS = 5.0
@@ -25,7 +24,7 @@ class Supervising:
     def __init__(self, snooping: Snooping) -> None:
         self.snooping = snooping
         self.board = snooping.board
-        self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     async def supervise(self, tenant: Tenant, reference: str, extension: str, mode: Mode, by: By) -> Call:
         """Puts the extension on the call in this mode; returns without waiting for it to answer.
@@ -36,7 +35,7 @@ class Supervising:
         self.board.require_ready()
         found = self.board.call(tenant, reference)
         await self.board.require_online(tenant, extension)
-        async with self._turn(tenant.domain, found.id, extension):
+        async with self._turns.turn(f"{tenant.domain}/{found.id}/{extension}"):
             refusal: Refused = Unavailable("the supervisor neither comes nor goes")
             for _ in range(ATTEMPTS):
                 await self.board.live.until(partial(self._decided, tenant, reference, extension), COMING_SECONDS)
@@ -52,10 +51,6 @@ class Supervising:
                 if done:
                     return call
             raise refusal
-
-    def _turn(self, *whose: str) -> asyncio.Lock:
-        key = (whose[0], whose[1], whose[2])
-        return self._turns.setdefault(key, asyncio.Lock())
 
     def _decided(self, tenant: Tenant, reference: str, extension: str) -> bool:
         """Whether the extension is on the call, or is not; false while another replica is about to ring it."""
