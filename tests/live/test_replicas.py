@@ -15,7 +15,7 @@ import pytest
 from tests.instruments.control import PhoneError
 from tests.instruments.faulty import Exchange
 from tests.instruments.polling import eventually
-from tests.instruments.racing import DONE, TALKING, Rounds, asked, at_once, dice
+from tests.instruments.racing import DONE, PARKED, TALKING, Rounds, asked, at_once, dice
 from tests.instruments.replicas import Pair, Replica, alike, ask_either, books, closed, two_replicas
 from tests.instruments.scene import AGENT, INBOUND, OTHER, call_up
 from tests.instruments.stage import Stage
@@ -36,6 +36,7 @@ from tests.soak.calls import calls_up
 
 pytestmark = pytest.mark.owns
 
+SIDES, LATE = ("aleg", "bleg"), "CALL_NOT_ANSWERED"
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "6"))
 
 
@@ -147,6 +148,17 @@ def asked_in_vain(replica: Replica, call_id: str) -> Callable[[], None]:
             replica.client.ask(BARGE, call_id, ext=BOSS)
 
     return ask
+
+
+def test_two_parks_through_both(stage: Stage, pair: Pair, chance: random.Random) -> None:
+    """Of either side: one waits, and whoever wanted to cut it too is told so; or both are, and the two talk on."""
+    rounds = Rounds(call_up(stage, INBOUND))
+    for _ in range(2 * ROUNDS):
+        scene = rounds.ready()
+        parks = [asked(one.client, "park", scene.call_id, legs=leg) for one, leg in zip(pair, SIDES, strict=True)]
+        answers = sorted(at_once(chance, 0.005, *parks))
+        assert answers in ([LATE, DONE], [LATE, LATE])
+        assert rounds.comes_to(PARKED, TALKING) == (PARKED if DONE in answers else TALKING)
 
 
 def test_two_supervisions_through_both(stage: Stage, pair: Pair, chance: random.Random) -> None:
