@@ -30,7 +30,9 @@ from service.ari.models import (
 from service.metrics import Metrics
 
 CONNECTIONS = 16  # Asterisk serves each connection in a thread; more than this gained nothing
-IDLE_SECONDS = 10.0  # below Asterisk's session_keep_alive of 15 s
+# Below Asterisk's session_keep_alive of 15 s, and below two of the proofs of the event path, which take the kept
+# connections in turn: whatever a busy moment has opened would be kept for ever.
+IDLE_SECONDS = 3.0
 ANSWER_SECONDS = 5.0  # a loaded Asterisk answers in milliseconds; after this it is stuck
 ARI_TYPE = "application/json"  # of every answer of ARI's that has a body, its errors too
 

@@ -85,9 +85,17 @@ async def _play(stage: Stage, plan: Plan, ledger: Ledger) -> Accounts:
                 group.create_task(operator.work(plan.rest, over))
             await asyncio.to_thread(calls.wait, plan.calls / plan.rate + SLACK_SECONDS)
             over.set()
-        eventually(lambda: not (stage.channels() + stage.bridges()), deadline=QUIET_SECONDS, pause=LOOK_SECONDS)
+        _empty(stage)
         eventually(calls.idle, deadline=QUIET_SECONDS, pause=LOOK_SECONDS, message="somebody is still in a call")
         return calls.accounts()
+
+
+def _empty(stage: Stage) -> None:
+    """Waits until Asterisk holds nothing, or says what it holds."""
+    with suppress(AssertionError):
+        eventually(lambda: not (stage.channels() + stage.bridges()), deadline=QUIET_SECONDS, pause=LOOK_SECONDS)
+    left = stage.channels() + stage.bridges()
+    assert not left, f"left on Asterisk: {left}"
 
 
 def _settled(stage: Stage) -> Footprint:
@@ -98,7 +106,9 @@ def _settled(stage: Stage) -> Footprint:
         found.append(measure(stage))
         return found[-1].steady == found[-2].steady
 
-    eventually(same, deadline=QUIET_SECONDS, pause=1)
+    with suppress(AssertionError):
+        eventually(same, deadline=QUIET_SECONDS, pause=1)
+    assert found[-1].steady == found[-2].steady, f"what is held does not settle: {found[-4:]}"
     return found[-1]
 
 
