@@ -19,7 +19,10 @@ from tests.soak.footprint import Footprint, growth, measure
 from tests.soak.operators import Ledger, Operator
 
 QUIET_SECONDS = 30.0
-"""The pool of ARI connections lets an idle one go after 10 s; everything else is quicker."""
+"""The pool of ARI connections lets an idle one go after 3 s; everything else is quicker."""
+
+SETTLE_SECONDS = 120.0
+"""Asterisk lets go of the taskprocessors of calls that are over one by one."""
 
 LOOK_SECONDS = 0.2
 
@@ -107,7 +110,7 @@ def _settled(stage: Stage) -> Footprint:
         return found[-1].steady == found[-2].steady
 
     with suppress(AssertionError):
-        eventually(same, deadline=QUIET_SECONDS, pause=1)
+        eventually(same, deadline=SETTLE_SECONDS, pause=1)
     assert found[-1].steady == found[-2].steady, f"what is held does not settle: {found[-4:]}"
     return found[-1]
 
