@@ -227,16 +227,21 @@ def test_a_picture_that_cannot_be_had_is_not_served(
         assert ill.get().status == 200
 
 
+def refused_all(ready: Serving, call_id: str, begins: str) -> None:
+    """Whatever has to make a request that begins so is answered 503 in its style; the list is what it was."""
+    for verb in set(VERBS) - ({"park"} if "endpoints" in begins else set()):
+        answer = ready.post(f"/v1/call/{call_id}/{verb}", body_of(verb))
+        assert answer.seen == failed(verb, "pbx")
+    assert click(ready).seen == api_failed("Unknown")
+    assert listed(ready) == [call_id]
+
+
 @pytest.mark.parametrize("begins", ["GET /endpoints/PJSIP/10", "POST /channels"])
 def test_an_asterisk_that_does_not_answer(asterisk: FakeAri, ready: Serving, begins: str) -> None:
     """503 in each style, and nothing of a half-done supervision is left."""
     call = Exchange(asterisk, ready).talking()
     with asterisk.trouble(begins):
-        for verb in set(VERBS) - ({"park"} if "endpoints" in begins else set()):
-            answer = ready.post(f"/v1/call/{call.call_id}/{verb}", body_of(verb))
-            assert answer.seen == failed(verb, "pbx")
-        assert click(ready).seen == api_failed("Unknown")
-        assert listed(ready) == [call.call_id]
+        refused_all(ready, call.call_id, begins)
     eventually(lambda: len(asterisk.bridges) == 1 and len(asterisk.channels) == 2, message="something is left")
 
 
@@ -247,11 +252,7 @@ def test_a_page_in_ari_s_place_is_no_answer(asterisk: FakeAri, ready: Serving, b
     """Of a proxy, or of a web server without ARI: no yes, and no word about whether the extension exists."""
     call = Exchange(asterisk, ready).talking()
     with asterisk.trouble(begins, status, text="<html>", kind="text/html"):
-        for verb in set(VERBS) - ({"park"} if "endpoints" in begins else set()):
-            answer = ready.post(f"/v1/call/{call.call_id}/{verb}", body_of(verb))
-            assert answer.seen == failed(verb, "pbx")
-        assert click(ready).seen == api_failed("Unknown")
-        assert listed(ready) == [call.call_id]
+        refused_all(ready, call.call_id, begins)
     eventually(lambda: len(asterisk.bridges) == 1 and len(asterisk.channels) == 2, message="something is left")
 
 
