@@ -6,13 +6,13 @@ import http.client
 import itertools
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from service.__main__ import config
 from service.api.server import Server
 from service.settings import Settings
 from service.tenants import TenantBook
+from tests.instruments.http_wire import Answer
 from tests.instruments.polling import eventually
 
 ACME, GLOBEX, CLOSED = "acme.test", "globex.test", "closed.test"
@@ -25,25 +25,6 @@ FORM = ("Content-Type", "application/x-www-form-urlencoded")
 _STRANGERS = (f"127.{first}.{second}.{third}" for first, second, third in itertools.product(range(1, 255), repeat=3))
 
 Headers = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: names of headers in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def seen(self) -> tuple[int, bytes]:
-        """What a client sees first."""
-        return self.status, self.body
-
-    @property
-    def like(self) -> tuple[int, dict[str, str], bytes]:
-        """All of it but the date."""
-        return self.status, {name: value for name, value in self.headers.items() if name != "date"}, self.body
 
 
 def stranger() -> str:

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from tests.fast.fake_calls import Exchange
-from tests.fast.serving import ACME, FORM, HOTLINES, Answer, Serving, token_of
+from tests.fast.serving import ACME, FORM, HOTLINES, Serving, token_of
 from tests.fast.test_call_answers import UNKNOWN_CALL, VERBS, failed
 from tests.fast.test_click2call_answers import failed as api_failed
+from tests.instruments.http_wire import Answer
 
 TRANSFER = f"/v1/call/{UNKNOWN_CALL}/transfer"
 FIELDS = '"ext":"103","legs":"bleg"'

@@ -9,7 +9,8 @@ import pytest
 from tests.fast.conftest import Serve
 from tests.fast.fake_ari import Asked, FakeAri
 from tests.fast.fake_calls import Exchange, FakeCall
-from tests.fast.serving import ACME, GLOBEX, Answer, Serving
+from tests.fast.serving import ACME, GLOBEX, Serving
+from tests.instruments.http_wire import Answer
 from tests.instruments.polling import eventually
 
 CODES = {

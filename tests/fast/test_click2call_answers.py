@@ -9,7 +9,8 @@ from service import __version__
 from service.ids import is_call_uuid
 from tests.fast.conftest import Serve
 from tests.fast.fake_ari import Asked, FakeAri
-from tests.fast.serving import ACME, CLOSED, GLOBEX, HOTLINES, Answer, Serving
+from tests.fast.serving import ACME, CLOSED, GLOBEX, HOTLINES, Serving
+from tests.instruments.http_wire import Answer
 
 MESSAGES = {
     "data_is_required": "Please check your input param",

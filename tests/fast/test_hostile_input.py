@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.fast.fake_ari import Asked, FakeAri
 from tests.fast.fake_calls import Exchange, FakeCall
-from tests.fast.serving import HOTLINES, Answer, Serving, stranger
+from tests.fast.serving import HOTLINES, Serving, stranger
 from tests.fast.test_call_answers import SUPERVISION, failed
 from tests.fast.test_click2call_answers import RIGHT, click
 from tests.fast.test_click2call_answers import failed as api_failed
 from tests.instruments.hostile import CORPUS
-from tests.instruments.http_wire import Wire
+from tests.instruments.http_wire import Answer, Wire
 
 # The service's own thread draws its jitter meanwhile, which hypothesis takes for a strategy's doing.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")

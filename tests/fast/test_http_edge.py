@@ -12,8 +12,9 @@ from service import __version__
 from tests.fast.conftest import Serve
 from tests.fast.fake_ari import FakeAri
 from tests.fast.fake_calls import Exchange
-from tests.fast.serving import ACME, CLOSED, JSON, TOKENS, Answer, Serving, stranger, token_of
+from tests.fast.serving import ACME, CLOSED, JSON, TOKENS, Serving, stranger, token_of
 from tests.fast.test_call_answers import UNKNOWN_CALL, body_of, failed
+from tests.instruments.http_wire import Answer
 from tests.instruments.polling import eventually
 
 VERB = f"/v1/call/{UNKNOWN_CALL}/listen"

@@ -15,7 +15,8 @@ from tests.fast.conftest import Serve
 from tests.fast.fake_ari import FakeAri, bridge
 from tests.fast.fake_calls import Exchange
 from tests.fast.replay import NAMES, TENANTS, Snapshot, steps
-from tests.fast.serving import ACME, GLOBEX, Answer, Serving, token_of
+from tests.fast.serving import ACME, GLOBEX, Serving, token_of
+from tests.instruments.http_wire import Answer
 from tests.instruments.polling import eventually
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -13,7 +13,7 @@ from tests.fast.fake_ari import FakeAri, bridge, channel
 from tests.fast.serving import ACME, TOKENS, Serving, stranger, tenants_file
 from tests.fast.test_call_answers import SUPERVISION, UNKNOWN_CALL, VERBS, body_of
 from tests.fast.test_http_edge import envelope
-from tests.instruments.http_wire import Heard, Wire, request, trickle
+from tests.instruments.http_wire import Answer, Wire, request, trickle
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
 
@@ -86,7 +86,7 @@ def wires(service: Service) -> Iterator[Wires]:
         yield lambda *source: stack.enter_context(Wire(service.port, *source))
 
 
-def answer(service: Service, said: bytes) -> Heard:
+def answer(service: Service, said: bytes) -> Answer:
     with Wire(service.port) as wire:
         wire.say(said)
         return wire.hear()

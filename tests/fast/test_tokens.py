@@ -18,9 +18,10 @@ from service.pace import MOST_KEYS, Pace
 from service.settings import Settings
 from service.tokens import Scope, hash_token
 from tests.fast.fake_ari import FakeAri
-from tests.fast.serving import ACME, Answer, Serving, stranger
+from tests.fast.serving import ACME, Serving, stranger
 from tests.fast.test_call_answers import UNKNOWN_CALL
 from tests.fast.test_http_edge import envelope
+from tests.instruments.http_wire import Answer
 
 END = datetime(2030, 1, 1, tzinfo=UTC)
 ROUTES = [(entry.method, entry.path, entry.scope) for entry in table(Settings()) if entry.scope]

@@ -12,7 +12,7 @@ PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Heard:
+class Answer:
     """One answer: names of headers in lower case."""
 
     status: int
@@ -21,7 +21,13 @@ class Heard:
 
     @property
     def seen(self) -> tuple[int, bytes]:
+        """What a client sees first."""
         return self.status, self.body
+
+    @property
+    def like(self) -> tuple[int, dict[str, str], bytes]:
+        """All of it but the date."""
+        return self.status, {name: value for name, value in self.headers.items() if name != "date"}, self.body
 
 
 def request(method: str, path: str, token: str = "", body: bytes | None = None, *more: str) -> bytes:
@@ -71,7 +77,7 @@ class Wire:
         """Closes our half."""
         self.socket.shutdown(socket.SHUT_WR)
 
-    def hear(self) -> Heard:
+    def hear(self) -> Answer:
         """The next answer."""
         while b"\r\n\r\n" not in self._read:
             self._more()
@@ -82,7 +88,7 @@ class Wire:
         while len(self._read) < length:
             self._more()
         body, self._read = self._read[:length], self._read[length:]
-        return Heard(int(first.split()[1]), headers, body)
+        return Answer(int(first.split()[1]), headers, body)
 
     def rest(self) -> bytes:
         """All that comes until the connection is closed, which it must be."""
