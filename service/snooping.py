@@ -30,7 +30,7 @@ DIRECTIONS: dict[Mode, tuple[Direction, Direction]] = {
     Mode.BARGE: ("both", "both"),
 }
 ENTER_SECONDS = 2.0  # a Snoop enters the application in about 2 ms
-LEAVING_SECONDS = 0.3  # a leg that is ending is gone some milliseconds after it could not be spied on
+LEAVING_SECONDS = 1.0  # a leg that is ending is gone some milliseconds after its Snoop; on a busy machine later
 FLOWING_SECONDS = 0.06  # the first two packets of a new Snoop are silent: it takes another's place after them
 FORGOTTEN_SECONDS = 0.1  # five packets
 VISIBLE_SECONDS = 1.0  # Asterisk announces a bridge before it answers the request; this bounds a lost event
