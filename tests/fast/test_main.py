@@ -16,6 +16,7 @@ from service.__main__ import KEEP_ALIVE_SECONDS, config, main
 from service.settings import Settings
 from service.tenants import TenantBook, load
 from service.tokens import hash_token
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
 
@@ -52,7 +53,7 @@ def running(folder: Path, **settings: str) -> Iterator[Service]:
 def status(service: Service, path: str, token: str = "none") -> int:
     """HTTP status of a GET; 0 while nobody listens."""
     try:
-        return httpx.get(service.url + path, headers={"Authorization": f"Bearer {token}"}).status_code
+        return httpx.get(service.url + path, headers={"Authorization": f"Bearer {token}"}, verify=NO_TLS).status_code
     except httpx.TransportError:
         return 0
 

@@ -15,6 +15,7 @@ import pytest
 from service.tokens import hash_token, new_token
 from tests.fast.fake_ari import FakeAri
 from tests.fast.serving import stranger
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
 
@@ -102,7 +103,7 @@ def ask(
     service: Service, method: str, path: str, headers: dict[str, str], body: dict[str, str] | None = None
 ) -> httpx.Response:
     """From an address of its own, so that no refusal is slowed."""
-    with httpx.Client(transport=httpx.HTTPTransport(local_address=stranger())) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(verify=NO_TLS, local_address=stranger())) as client:
         return client.request(method, service.url + path, headers=headers, json=body)
 
 
@@ -128,7 +129,7 @@ def test_a_token_is_nowhere(service: Service) -> None:
         for raw in RAW:
             assert token.encode() not in say(service, raw % token.encode(), and_no_more=True)
         eventually(lambda: "the-last" in service.log, message="no line for the last request")
-        log, metrics = service.log, httpx.get(f"{service.url}/metrics").text
+        log, metrics = service.log, httpx.get(f"{service.url}/metrics", verify=NO_TLS).text
         assert not [line for line in log.splitlines() if any(one in line for one in hidden)]
         assert not [one for one in hidden if one in metrics]
         assert "[token]" in log

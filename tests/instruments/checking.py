@@ -16,6 +16,7 @@ from service.check import render
 from service.check.finding import Finding, Level
 from service.check.run import findings
 from service.settings import Settings
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 
 REMEDY = re.compile(r"in (\S+), \[(.+?)\]: ([^;]+)(?:; then, on Asterisk's console: ([^;]+))?")
@@ -116,6 +117,7 @@ class Checked:
                 f"{self.pbx.ari_url}/asterisk/info",
                 params={"only": "status"},
                 auth=("patchbay", self.pbx.secrets.ari_password),
+                verify=NO_TLS,
             )
             return str(answer.json()["status"]["startup_time"])
         except (httpx.TransportError, ValueError, KeyError):

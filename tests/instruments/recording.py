@@ -19,8 +19,8 @@ HEADER = 44
 GRACE = 0.1
 """Seconds over its length that a window stays open for late packets: five of them."""
 
-LIFE = 600
-"""Seconds after its start in which a phone can hold and still hear afterwards: see `prepare`."""
+LIFE = 240
+"""Seconds after its start in which a phone can hold and still hear afterwards: more than a test has. See `prepare`."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ class Recording:
     def window(self, seconds: float) -> Samples:
         """What is heard from now on for `seconds`; less when less comes."""
         mark, end = self.mark(), time.monotonic() + seconds + GRACE
+        time.sleep(seconds)  # speech takes its time
         while (taken := self.since(mark)).size < seconds * RATE and time.monotonic() < end:
             time.sleep(PAUSE)
         return taken
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("dump-*-dec.wav"))
+        names = sorted(name for name in os.listdir(self._folder) if name.endswith("-dec.wav"))
+        return [self._folder / name for name in names]
 
 
 def _read(path: Path, start: int) -> Samples:

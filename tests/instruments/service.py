@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from asterisk.pbx.ports import FIRST_RTP, RTP_BLOCK, SLOTS, tcp_free
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ class Service:
         assert self.process is not None
         assert self.process.poll() is None, f"the service ended: {self.log[-2000:]}"
         try:
-            return httpx.get(f"{self.url}/ready", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}/ready", verify=NO_TLS, timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 

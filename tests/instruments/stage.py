@@ -12,6 +12,7 @@ from asterisk.pbx import Installation, Pbx, PbxSettings, Ports, find, find_phone
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
 from tests.instruments.control import PhoneError
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.phone import Phone, start_all, stop_all
 from tests.instruments.polling import eventually
 from tests.instruments.service import Service
@@ -47,7 +48,9 @@ class Stage:
         self.where = phones
         self._phones: list[Phone] = []
         self._ports = itertools.cycle(PHONE_PORTS)
-        self.ari = httpx.Client(base_url=pbx.ari_url, auth=("patchbay", pbx.secrets.ari_password), timeout=5)
+        self.ari = httpx.Client(
+            base_url=pbx.ari_url, auth=("patchbay", pbx.secrets.ari_password), verify=NO_TLS, timeout=5
+        )
         self.clients = {domain: Client(service.url, token) for domain, token in pbx.secrets.tokens.items()}
 
     @property

@@ -4,6 +4,7 @@ import math
 import os
 import wave
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -66,13 +67,13 @@ def voice(frequency: int, seconds: float, level: float = LEVEL) -> Samples:
 
 def levels(samples: Samples, frequencies: Iterable[int]) -> dict[int, float]:
     """The level of each frequency over all of `samples`, in dBFS (a full-scale sine is 0, silence -inf)."""
-    return {f: _decibel(float(_amplitudes(samples[None, :], f)[0])) for f in frequencies}
+    wanted = tuple(frequencies)
+    return dict(zip(wanted, _levels(samples[None, :], wanted)[0].tolist(), strict=True))
 
 
 def heard(samples: Samples, frequencies: Iterable[int]) -> set[int]:
     """The frequencies that stand out of `samples`; see FLOOR and RANGE."""
-    measured = levels(samples, frequencies)
-    return {f for f, level in measured.items() if level >= _threshold(measured.values())}
+    return _heard_in_each(samples[None, :], tuple(frequencies))[0]
 
 
 def heard_most(samples: Samples, frequencies: Iterable[int], seconds: float) -> set[int]:
@@ -81,7 +82,7 @@ def heard_most(samples: Samples, frequencies: Iterable[int], seconds: float) -> 
     What `samples` lacks counts as silence; the music counts as a whole, whichever notes play.
     """
     wanted = tuple(frequencies)
-    blocks = [heard(block, wanted) for block in _blocks(samples)]
+    blocks = _heard_in_each(_blocks(samples), wanted)
     enough = max(1.0, (seconds * RATE - BLOCK) / STEP / 2)
     music = frozenset(MUSIC).intersection(wanted)
     steady = {f for f in wanted if sum(f in block for block in blocks) >= enough}
@@ -92,8 +93,7 @@ def heard_most(samples: Samples, frequencies: Iterable[int], seconds: float) -> 
 
 def heard_ever(samples: Samples, frequencies: Iterable[int]) -> set[int]:
     """The frequencies heard in any two neighbouring blocks, 150 ms: the measure of "never heard"."""
-    wanted = tuple(frequencies)
-    blocks = [heard(block, wanted) for block in _blocks(samples)]
+    blocks = _heard_in_each(_blocks(samples), tuple(frequencies))
     return set().union(*(a & b for a, b in pairwise(blocks)))
 
 
@@ -112,31 +112,47 @@ def gaps(samples: Samples, frequency: int) -> list[int]:
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     if not len(frames):
         return []
-    amplitudes = _amplitudes(frames, frequency)
+    amplitudes = _amplitudes(frames, (frequency,))[:, 0]
     missing = amplitudes < np.median(amplitudes) * 10 ** (-10 / 20)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], missing.astype(np.int8), [0]))))
     runs = zip(edges[::2], edges[1::2], strict=True)
     return [int(end - start) * FRAME * 1000 // RATE for start, end in runs]
 
 
-def _amplitudes(rows: Samples, frequency: int) -> NDArray[np.float64]:
-    """The amplitude of `frequency` in each row, full scale 1, seen through a Hann window."""
-    size = rows.shape[1]
-    if size < 2:
-        return np.zeros(len(rows))
-    window = np.hanning(size)
-    probe = np.exp(-2j * math.pi * frequency / RATE * np.arange(size)) * window
-    found: NDArray[np.float64] = np.abs(rows.astype(np.float64) @ probe) * 2 / window.sum() / 32767
+def _heard_in_each(rows: Samples, frequencies: tuple[int, ...]) -> list[set[int]]:
+    """Of each row the frequencies that stand out."""
+    measured = _levels(rows, frequencies)
+    loudest = measured.max(axis=1, initial=-math.inf, keepdims=True)
+    stand_out = measured >= np.maximum(FLOOR, loudest - RANGE)
+    return [{f for f, one in zip(frequencies, row, strict=True) if one} for row in stand_out.tolist()]
+
+
+def _levels(rows: Samples, frequencies: tuple[int, ...]) -> NDArray[np.float64]:
+    """In dBFS: a row for each of `rows`, a column for each frequency."""
+    with np.errstate(divide="ignore"):  # silence is -inf
+        found: NDArray[np.float64] = 20 * np.log10(_amplitudes(rows, frequencies))
     return found
 
 
-def _blocks(samples: Samples) -> list[Samples]:
-    return [samples[at : at + BLOCK] for at in range(0, len(samples) - BLOCK + 1, STEP)]
+def _amplitudes(rows: Samples, frequencies: tuple[int, ...]) -> NDArray[np.float64]:
+    """The same as a part of full scale, each row seen through a Hann window."""
+    # Not `@`: it wakes BLAS's threads for this little, which then spin for longer than the work takes.
+    seen = np.einsum("ij,kj->ik", rows.astype(np.float64), _probes(rows.shape[1], frequencies))
+    found: NDArray[np.float64] = np.abs(seen)
+    return found
 
 
-def _threshold(measured: Iterable[float]) -> float:
-    return max(FLOOR, max(measured, default=FLOOR) - RANGE)
+@lru_cache(maxsize=32)
+def _probes(size: int, frequencies: tuple[int, ...]) -> NDArray[np.complex128]:
+    """What `size` samples are multiplied by to have their amplitudes: a row for each frequency."""
+    window = np.hanning(size)
+    turns = np.outer(frequencies, np.arange(size)) / RATE
+    probes: NDArray[np.complex128] = np.exp(-2j * math.pi * turns) * window * 2 / max(window.sum(), 1) / 32767
+    return probes
 
 
-def _decibel(amplitude: float) -> float:
-    return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
+def _blocks(samples: Samples) -> Samples:
+    """A row for each block."""
+    if len(samples) < BLOCK:
+        return np.zeros((0, BLOCK), np.int16)
+    return np.lib.stride_tricks.sliding_window_view(samples, BLOCK)[::STEP]

@@ -19,6 +19,7 @@ from tests.instruments.failures import (
     good,
     tries,
 )
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, INBOUND, KINDS, Scene, call_up
 from tests.instruments.service import Service
@@ -49,7 +50,7 @@ def unharmed(scene: Scene, before: object) -> None:
 def lives(service: Service) -> bool:
     """Whether the process answers."""
     try:
-        return httpx.get(f"{service.url}/live", timeout=2).status_code == 200
+        return httpx.get(f"{service.url}/live", verify=NO_TLS, timeout=2).status_code == 200
     except httpx.TransportError:
         return False
 

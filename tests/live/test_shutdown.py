@@ -11,6 +11,7 @@ import pytest
 
 from tests.instruments.ari_proxy import AriProxy, Fault
 from tests.instruments.faulty import Exchange, no_faults_logged
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 from tests.instruments.scene import LOCAL, OUTBOUND, Scene
 from tests.instruments.stage import Stage
@@ -30,7 +31,7 @@ LEAVING = "Waiting for application shutdown"
 def refused(stage: Stage) -> bool:
     """Whether nobody answers at the service's port any more."""
     try:
-        httpx.get(f"{stage.service.url}/live", timeout=2)
+        httpx.get(f"{stage.service.url}/live", verify=NO_TLS, timeout=2)
     except httpx.TransportError:
         return True
     return False
@@ -108,7 +109,9 @@ def switching_until_the_end(scene: Scene) -> int:
 
     def switch(first: int) -> int:
         headers = {"Authorization": scene.acme.http.headers["Authorization"]}
-        with httpx.Client(base_url=scene.stage.service.url, headers=headers, timeout=END_SECONDS) as client:
+        with httpx.Client(
+            base_url=scene.stage.service.url, headers=headers, verify=NO_TLS, timeout=END_SECONDS
+        ) as client:
             turn = 0
             with suppress(httpx.NetworkError, httpx.RemoteProtocolError):  # the port is closed, or the kept connection
                 while True:

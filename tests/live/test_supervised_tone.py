@@ -10,6 +10,7 @@ import pytest
 from service.tone import HERTZ
 from tests.instruments.ari_proxy import AriProxy, Fault, answer
 from tests.instruments.faulty import Exchange
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.paper import wait_story
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, INBOUND, Scene
@@ -151,7 +152,10 @@ def test_two_replicas_play_one(stage: Stage, tmp_path: Path) -> None:
         scene = supervised(stage, CLICK)
         hear_it(scene, "agent", "far")
         playing = tones(stage)
-        eventually(lambda: "/playbacks" in httpx.get(f"{other.url}/metrics").text, message="the other has not looked")
+        eventually(
+            lambda: "/playbacks" in httpx.get(f"{other.url}/metrics", verify=NO_TLS).text,
+            message="the other has not looked",
+        )
         assert tones(stage) == playing
         assert len(playing) == 1
         stage.service.kill()

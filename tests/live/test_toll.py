@@ -13,6 +13,7 @@ from tests.instruments.control import PhoneError
 from tests.instruments.failures import another_client
 from tests.instruments.limits import Limits
 from tests.instruments.moves import extension, refuser
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 from tests.instruments.scene import CLICK, INBOUND_NUMBER, OUTBOUND, call_up
 from tests.instruments.service import Service
@@ -143,7 +144,9 @@ def test_many_calls_at_the_same_instant(stage: Stage, limits: Limits) -> None:
     counted, callers, turns = limits.refused("at_once"), 32, 4
     call = {"endpoint": f"Local/{MOBILE}@acme.test/n", "app": stage.service.settings["app"]}
     with (
-        httpx.Client(base_url=stage.pbx.ari_url, auth=("patchbay", stage.pbx.secrets.ari_password)) as ari,
+        httpx.Client(
+            base_url=stage.pbx.ari_url, auth=("patchbay", stage.pbx.secrets.ari_password), verify=NO_TLS
+        ) as ari,
         ThreadPoolExecutor(16) as pool,
     ):
         for turn in range(1, turns + 1):

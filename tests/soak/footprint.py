@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from asterisk.pbx import Pbx
+from tests.instruments.no_tls import NO_TLS
 from tests.instruments.stage import Stage
 from tests.instruments.witness import Witness
 
@@ -87,5 +88,5 @@ def _files(pid: int) -> int:
 
 
 def _metric(stage: Stage, name: str) -> float:
-    text = httpx.get(f"{stage.service.url}/metrics", timeout=5).text
+    text = httpx.get(f"{stage.service.url}/metrics", verify=NO_TLS, timeout=5).text
     return float(re.findall(rf"^{name} (\S+)$", text, re.MULTILINE)[0])
