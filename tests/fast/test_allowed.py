@@ -10,7 +10,7 @@ import pytest
 
 from tests.fast.fake_ari import Asked, FakeAri
 from tests.fast.fake_calls import Exchange
-from tests.fast.test_call_answers import SUPERVISION, body_of
+from tests.fast.test_call_answers import body_of
 from tests.fast.test_click2call_answers import click
 from tests.instruments.allowed import is_allowed
 from tests.instruments.hostile import CORPUS
@@ -35,9 +35,9 @@ def spoilt(asked: Asked, text: str) -> Iterator[Asked]:
 
 @pytest.fixture
 def changing(exchange: Exchange, ari: FakeAri) -> list[Asked]:
-    """The requests of each verb that change something."""
+    """The requests of each verb that change something; of the modes, which differ in a word, one."""
     with ari.asked_inside() as asked:
-        for verb in (*SUPERVISION, "transfer", "park"):
+        for verb in ("listen", "transfer", "park"):
             call = exchange.talking()
             assert exchange.service.post(f"/v1/call/{call.call_id}/{verb}", body_of(verb)).status == 200
         for number in ("0909123456", "102"):

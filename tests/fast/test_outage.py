@@ -233,9 +233,11 @@ def refused_all(ready: Serving, call_id: str, begins: str) -> None:
         answer = ready.post(f"/v1/call/{call_id}/{verb}", body_of(verb))
         assert answer.seen == failed(verb, "pbx")
     assert click(ready).seen == api_failed("Unknown")
+    ready.wait_ready()  # who has so little patience can think for a moment that Asterisk is gone
     assert listed(ready) == [call_id]
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("begins", ["GET /endpoints/PJSIP/10", "POST /channels"])
 def test_an_asterisk_that_does_not_answer(asterisk: FakeAri, ready: Serving, begins: str) -> None:
     """503 in each style, and nothing of a half-done supervision is left."""

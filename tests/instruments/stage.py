@@ -120,9 +120,9 @@ class Stage:
         return [line.partition("!")[0] for line in lines if "!" in line]
 
     def settled(self) -> bool:
-        """Whether every channel is up and the Local channel of a click-to-call has gone, as Asterisk's console says."""
-        rows = [line.split("!") for line in self.pbx.cli("core show channels concise").splitlines() if "!" in line]
-        return all(row[4] == "Up" and not row[0].startswith("Local/ring@") for row in rows)
+        """Whether every channel is up and the Local channel of a click-to-call has gone, as ARI says."""
+        channels = self.ari.get("channels").json()
+        return all(one["state"] == "Up" and not one["name"].startswith("Local/ring@") for one in channels)
 
     def bridges(self) -> list[str]:
         """Ids of all bridges, as Asterisk's console lists them."""
@@ -161,7 +161,9 @@ class Stage:
             raise
 
     def _empty(self) -> bool:
-        return not self.channels() + self.bridges()
+        """By the console, which takes a process to ask, once ARI has said so."""
+        soon = not self.ari.get("channels").json() + self.ari.get("bridges").json()
+        return soon and not self.channels() + self.bridges()
 
 
 @contextmanager
