@@ -77,7 +77,7 @@ def _need_mmdebstrap() -> None:
         return
     if shutil.which("apt-get"):
         _say("installing mmdebstrap")
-        command = as_root(["apt-get", "install", "-y", "-q", "mmdebstrap"])
+        command = as_root(["apt-get", "-o", "DPkg::Lock::Timeout=600", "install", "-y", "-q", "mmdebstrap"])
         subprocess.run(command, check=False, stdout=sys.stderr)
     if not shutil.which("mmdebstrap"):
         raise PbxError("no Asterisk 20.20, 22.10, 23.4 or newer: install one, or mmdebstrap to bring one")
