@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.instruments.phone import Phone
 from tests.instruments.tones import MUSIC
 
-WINDOW = 1.0
-"""Seconds listened to at once: 19 blocks, of which a voice must fill ten."""
+WINDOW = 0.6
+"""Seconds listened to at once: 11 blocks, of which a voice must fill five."""
 
 MUSIC_NAME = "music"
 

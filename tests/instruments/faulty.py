@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from tests.instruments.ari_proxy import AriProxy
 from tests.instruments.polling import eventually
-from tests.instruments.stage import Stage
+from tests.instruments.stage import PROCESS_PAUSE, Stage
 from tests.instruments.witness import Witness
 
 FAULTS = ("Traceback", " ERROR ")
@@ -88,7 +88,7 @@ class Exchange:
     def wait(self, check: Callable[[], bool], deadline: float, message: str) -> None:
         """Waits until it is so, or says what there is instead."""
         try:
-            eventually(check, deadline=deadline, message=message)
+            eventually(check, deadline=deadline, pause=PROCESS_PAUSE, message=message)
         except AssertionError as error:
             raise AssertionError(f"{error}; {self.groups()} {self.modes()} {self.stage.channels()}") from error
 

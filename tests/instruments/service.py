@@ -14,7 +14,9 @@ from tests.instruments.no_tls import NO_TLS
 from tests.instruments.polling import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
-START_SECONDS = 20.0
+START_SECONDS = 30.0
+"""One or two, when the machine is idle."""
+
 PORTS = range(FIRST_RTP, FIRST_RTP + SLOTS * RTP_BLOCK)
 """Those of the PBXs' audio, which is UDP's."""
 
@@ -48,7 +50,7 @@ class Service:
         """Starts it, on a fresh port, and returns when it is ready."""
         self.launch()
         try:
-            eventually(self.ready, deadline=START_SECONDS, message="the service is not ready")
+            eventually(self.ready, deadline=START_SECONDS, pause=0.05, message="the service is not ready")
         except AssertionError as error:
             self.stop()
             raise AssertionError(f"{error}\n{self.log[-4000:]}") from error

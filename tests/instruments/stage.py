@@ -23,6 +23,9 @@ HOTLINES = {ACME: ("02873001234", "02873001235"), GLOBEX: ("02873005678", "02873
 MOBILE = "0909123456"
 PHONE_PORTS, MEDIA_PORTS = range(1, 31), range(31, 49)
 """Numbers of `Ports.phone`: of phones in turn, 0 being the mobile's, and of the sound of sipp's callers."""
+PROCESS_PAUSE = 0.05
+"""Seconds between two looks at Asterisk's console, each of which takes a process or two: 10 ms of a core each."""
+
 Extra = Mapping[str, str] | Callable[[Ports], Mapping[str, str]]
 
 
@@ -136,7 +139,9 @@ class Stage:
         ]
 
     def nothing_of_ours(self, deadline: float = 5.0) -> None:
-        eventually(lambda: not self.ours(), deadline=deadline, message=f"left of ours: {self.ours()}")
+        eventually(
+            lambda: not self.ours(), deadline=deadline, pause=PROCESS_PAUSE, message=f"left of ours: {self.ours()}"
+        )
 
     def close(self) -> None:
         """Ends the phones that are left, whatever Asterisk says."""

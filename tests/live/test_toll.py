@@ -72,6 +72,7 @@ def test_a_limit_refuses_before_anything_rings(
     if reason not in ("number", "stopped"):
         first.dial(MOBILE)
         mobile.wait_ringing()
+        first.wait_alerting()
     if reason.startswith("per_"):
         first.hangup()
         eventually(lambda: not stage.channels(), message="still there")
