@@ -28,8 +28,8 @@ NO_LIST = (503, b'{"error":"Service Unavailable"}')
 def asterisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAri]:
     """A fake ARI of the test's own; who waits for it in vain does so for a moment only."""
     monkeypatch.setattr("service.live.LAST_RETRY_SECONDS", 0.2)
-    monkeypatch.setattr("service.live.ECHO_SECONDS", 0.3)
-    monkeypatch.setattr("service.ari.client.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("service.live.ECHO_SECONDS", 0.5)
+    monkeypatch.setattr("service.ari.client.ANSWER_SECONDS", 0.5)
     with FakeAri() as fake:
         fake.endpoints = dict.fromkeys(ONLINE, "online")
         yield fake
