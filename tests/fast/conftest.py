@@ -1,4 +1,4 @@
-"""One fake ARI and one service for the whole run; every test finds them without a call."""
+"""One fake ARI and one service for the whole of these tests, gone after them; each finds them without a call."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,14 +35,14 @@ class Serve:
         return all(serving.idle() for serving in self.known.values())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _asterisk() -> Iterator[FakeAri]:
     with FakeAri() as fake:
         fake.endpoints = dict.fromkeys(ONLINE, "online") | dict.fromkeys(OFFLINE, "offline")
         yield fake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def serve(_asterisk: FakeAri, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Makes services."""
     with ExitStack() as stack:
@@ -78,7 +78,7 @@ def exchange(ari: FakeAri, service: Serving) -> Exchange:
     return Exchange(ari, service)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A service that has never seen its Asterisk."""
     with Serving(tmp_path_factory.mktemp("lonely"), "http://127.0.0.1:1/ari", instance_id="lonely") as serving:

@@ -57,6 +57,7 @@ def two_replicas(stage: Stage, folder: Path) -> Iterator[Pair]:
     finally:
         another.stop()
         client.close()
+        stage.tell_clients()  # all of them, while a replica has told its own
 
 
 def alike(pair: Pair) -> None:

@@ -67,6 +67,10 @@ class Stage:
     def serve(self) -> None:
         """Starts the service again, on another port, and tells the clients of it."""
         self.service.start()
+        self.tell_clients()
+
+    def tell_clients(self) -> None:
+        """Tells them where the service is."""
         for client in self.clients.values():
             client.http.base_url = self.service.url
 

@@ -14,6 +14,7 @@ from tests.instruments.ari_proxy import AriProxy
 from tests.instruments.audibility import Table
 from tests.instruments.client import Client
 from tests.instruments.failures import UNKNOWN_CALL, VERBS, failure, good
+from tests.instruments.faulty import Exchange
 from tests.instruments.http_wire import Wire, request
 from tests.instruments.phone import Phone
 from tests.instruments.polling import eventually
@@ -73,7 +74,7 @@ def neighbours(stage: Stage, kind: str) -> Neighbours:
     }
     scene = call_up(stage, kind, sup=stage.phone("103", 3, answer=0.0), **globex)
     scene.acme.do("listen", scene.call_id, ext="103")
-    scene.parties["sup"].wait_established()
+    eventually(lambda: Exchange(stage).supervisors() == 1, message="the supervisor is not let in")
     acme_ids = everything(witness, "id")
     globex["agent2"].dial("102")
     globex["far2"].wait_established()
@@ -196,6 +197,7 @@ def test_so_is_all_that_carries_a_supervision(stage: Stage, watched: AriProxy | 
         scene.acme.do("listen", scene.call_id, ext=extension)
         phone.wait_ringing() if phone is more["chief"] else phone.wait_established()
     witness = Witness(stage)
+    eventually(lambda: Exchange(stage).supervisors() == 1, message="the first is not let in")
     eventually(lambda: [one for one in everything(witness, "id") if "-tone-" in one], message="no tone")
     before, ids = witness.still(), everything(witness, "id")
     assert [what for what in HELPERS if what not in " ".join(ids)] == []
