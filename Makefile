@@ -7,7 +7,7 @@ FIT := -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/nu
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do $$name $(FIT) && echo $$name && break; done)
 BIN := .venv/bin
 # Live tests wait for sound most of the time, so more run side by side than there are cores.
-WORKERS ?= 6
+WORKERS ?= 5
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
