@@ -83,10 +83,10 @@ class Cell:
         finally:
             service.stop()
 
-    def idle_service(self, name: str) -> Service:
-        """The same, not started."""
+    def idle_service(self, name: str, module: str = "service") -> Service:
+        """The same, not started; `module`: what runs it."""
         settings = service_settings(self.pbx, self._tenants) | {"app": f"bench-{name}", "log_level": "info"}
-        return Service(self._folder / name, **settings)
+        return Service(self._folder / name, module, **settings)
 
     def calls(self) -> int:
         """How many Asterisk holds, as its console says, which counts the channels that have called it."""

@@ -66,12 +66,16 @@ async def measure() -> AsyncIterator[Row]:
 
 @dataclass
 class Turn:
-    """One player, and the seconds each of its steps took, by operation and by what ended it."""
+    """One player, and the seconds each of its steps took, by operation and by what ended it.
+
+    `asked`: each operation, when it was sent and when it was answered.
+    """
 
     player: Player
     bare: Client
     phones: dict[str, Landing]
     samples: Samples = field(default_factory=lambda: defaultdict(list))
+    asked: list[tuple[str, float, float]] = field(default_factory=list)
 
     async def play(self) -> None:
         """A call from its beginning to its end, with every operation on it."""
@@ -112,7 +116,9 @@ class Turn:
         """When it began, and what it gave."""
         started = time.perf_counter()
         found = await doing
-        self.samples[what, ANSWERED].append(time.perf_counter() - started)
+        ended = time.perf_counter()
+        self.samples[what, ANSWERED].append(ended - started)
+        self.asked.append((what, started, ended))
         return started, found
 
     async def _told(self, what: str, started: float, phone: Landing, method: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from asterisk.pbx import PbxError
-from tests.bench import age, events, load, many, operations, silence, startup
+from tests.bench import age, events, load, many, operations, silence, startup, steps
 from tests.bench.budgets import Budget
 from tests.bench.table import Row
 
@@ -25,6 +25,7 @@ class Section:
 SECTIONS = (
     Section("startup", startup.measure),
     Section("operations", operations.measure, frozenset((Budget.OPERATION,))),
+    Section("steps", steps.measure),
     Section("silence", silence.measure, frozenset((Budget.MODE_SWITCH,))),
     Section("age", age.measure, frozenset((Budget.LIST_AGE,))),
     Section("load", load.measure, frozenset((Budget.WATCHED_CALL, Budget.SERVICE_CPU))),

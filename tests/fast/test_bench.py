@@ -13,6 +13,7 @@ from tests.bench.many import CLIENTS, a_second
 from tests.bench.operations import settled
 from tests.bench.process import cpu_seconds, resident_kb
 from tests.bench.run import SECTIONS
+from tests.bench.steps import Span, rows, stamps, steps
 from tests.bench.table import Row
 
 LISTED = Row("a list", "ms", Figure(2.0, 9.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
@@ -166,3 +167,33 @@ def test_a_supervised_call_is_settled_with_one_snoop() -> None:
 def test_requests_a_second_are_those_of_whole_bursts() -> None:
     """Two bursts of half a second and one."""
     assert a_second([0.1] * (CLIENTS - 1) + [0.5] + [1.0] * CLIENTS) == pytest.approx(2 * CLIENTS / 1.5)
+
+
+ASKED = Span("park", 10.0, 10.008)
+TOLD = [Span("ask", 10.0015, 10.002), Span("ask", 10.002, 10.004), Span("event", 10.003, 10.006), Span("ask", 9.0, 9.5)]
+
+
+def test_an_operation_s_steps_reach_from_the_request_to_the_answer() -> None:
+    """In ms since it was sent; what another operation has taken is not among them."""
+    assert [(span.name, round(span.began, 3), round(span.ended, 3)) for span in steps(ASKED, TOLD)] == [
+        ("HTTP in, token, body", 0.0, 1.5),
+        ("ask", 1.5, 4.0),
+        ("event", 3.0, 6.0),
+        ("answer out", 6.0, 8.0),
+    ]
+
+
+def test_steps_are_rows_in_the_order_they_begin() -> None:
+    """Without what only few rounds took."""
+    once = [*steps(ASKED, TOLD), Span("again", 1.0, 2.0)]
+    found = list(rows("park", [once, list(steps(ASKED, TOLD))]))
+    assert [row.what for row in found] == ["park: HTTP in, token, body", "park: ask", "park: event", "park: answer out"]
+    assert [round(row.ours.p50, 3) for row in found] == [1.5, 2.5, 3.0, 2.0]
+    assert found[1].against == "from 1.5 to 4.0 ms of 8.0"
+
+
+def test_stamps_are_the_last_that_a_service_says() -> None:
+    """One that has said none has failed, and its log tells why."""
+    assert stamps('log\nstamps: [["ask", 1.0, 2.0]]\n') == [Span("ask", 1.0, 2.0)]
+    with pytest.raises(AssertionError, match="no port"):
+        stamps("no port")

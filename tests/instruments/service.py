@@ -31,8 +31,9 @@ def free_tcp_port() -> int:
 class Service:
     """`python -m service` with the given PATCHBAY_* settings; its log goes to a file."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, module: str = "service", **settings: str) -> None:
         self.folder = folder
+        self.module = module
         self.settings = settings
         self.log_file = folder / "service.log"
         self.port = 0
@@ -64,7 +65,7 @@ class Service:
         own = {f"PATCHBAY_{name.upper()}": value for name, value in self.settings.items()}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service"],
+                [sys.executable, "-m", self.module],
                 env=clean | own | {"PATCHBAY_PORT": str(self.port)},
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
