@@ -60,9 +60,12 @@ class Pool:
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._session = aiohttp.ClientSession(
             headers=headers,
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None),
         )
+        # First come, first served. aiohttp's own limit gives a place to whoever asks at the right moment, before those
+        # who wait for one: of fifty at once some got theirs after 5 s.
+        self._places = asyncio.Semaphore(CONNECTIONS)
         self._lent = 0
         self._retired = False
 
@@ -71,7 +74,8 @@ class Pool:
         """For one request."""
         self._lent += 1
         try:
-            yield self._session
+            async with self._places:
+                yield self._session
         finally:
             self._lent -= 1
             await self._close_unused()
@@ -227,6 +231,7 @@ class AriClient:
         asked, started, status = f"{method} /{'/'.join(path)}", time.perf_counter(), 0
         try:
             async with (
+                asyncio.timeout(ANSWER_SECONDS),
                 self._pool.lent() as session,
                 session.request(method, url.with_query(query), json=body) as answer,
             ):
