@@ -179,7 +179,8 @@ class Live:
             if event.type == REPLACED:
                 raise AriUnreachable(f"another process uses application {self.app}; give each its own PATCHBAY_APP")
             self._deliver(event)
-            self._expectations.tell(event)
+            if self._expectations.tell(event):
+                await asyncio.sleep(0)  # whoever waited goes on before the events that came with it are read
 
     def _apply(self, event: Event) -> None:
         if event.timestamp:
