@@ -41,6 +41,8 @@ ECHO_EVERY_SECONDS = 2.0
 # further behind than that begins anew, with a snapshot that holds what the events would have told.
 BACKLOG_EVENTS = 20_000
 
+TURNS = 3  # of the event loop, until a wait of one of two steps that are taken side by side has reached who takes them
+
 _random = random.Random()  # nobody else's, whatever they seed
 
 # Told of every event once it is applied; without an event: of a picture that is new from end to end.
@@ -180,7 +182,7 @@ class Live:
                 raise AriUnreachable(f"another process uses application {self.app}; give each its own PATCHBAY_APP")
             self._deliver(event)
             if self._expectations.tell(event):
-                await asyncio.sleep(0)  # whoever waited goes on before the events that came with it are read
+                await _others_first()
 
     def _apply(self, event: Event) -> None:
         if event.timestamp:
@@ -198,6 +200,12 @@ def _keep(backlog: list[Event], event: Event) -> None:
     if len(backlog) >= BACKLOG_EVENTS:
         raise AriUnreachable(f"event stream: {BACKLOG_EVENTS} events came before the snapshot they belong to")
     backlog.append(event)
+
+
+async def _others_first() -> None:
+    """Whoever waited for an event goes on before those that came with it are read."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 def backoff(failures: int) -> float:
