@@ -44,11 +44,12 @@ def _end(number: int, _: object) -> NoReturn:
 
 def _options() -> argparse.Namespace:
     names = [section.name for section in SECTIONS]
+    always = [section.name for section in SECTIONS if section.always]
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the rows there too")
     parser.add_argument("--against", type=Path, metavar="FILE", help="compares with what --json wrote in another run")
     parser.add_argument("--markdown", action="store_true", help="prints the table as Markdown")
-    parser.add_argument("--only", nargs="+", choices=names, default=names, help="measures these parts alone")
+    parser.add_argument("--only", nargs="+", choices=names, default=always, help="measures these parts alone")
     return parser.parse_args()
 
 

@@ -1,10 +1,16 @@
-"""Who asks: one kind of client for the service and for bare ARI, so that its own cost is in both."""
+"""Who asks: one kind of client for the service and for bare ARI, so that its own cost is in both.
+
+Many at once, and whoever sends what operations need, is aiohttp's. A single list of 1,000 calls takes the service no
+longer than aiohttp takes to send for it and to read it, so there the client is a `Wire`, which does next to nothing.
+"""
 
 import asyncio
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -42,19 +48,69 @@ class Client:
         async with self.session.get(f"{self.url}{path}") as answer:
             return answer.headers["ETag"]
 
-    async def timed_unchanged(self, path: str, etag: str) -> float:
-        """The same as `timed` for a GET whose answer the client has already; AssertionError when it has changed."""
-        started = time.perf_counter()
-        async with self.session.get(f"{self.url}{path}", headers={"If-None-Match": etag}) as answer:
-            await answer.read()
-            assert answer.status == 304, f"{path}: {answer.status}"
-        return time.perf_counter() - started
-
     async def timed(self, path: str) -> float:
         """Seconds from sending a GET to the last byte of its answer."""
         started = time.perf_counter()
         await self.get(path)
         return time.perf_counter() - started
+
+
+HEAD_END = b"\r\n\r\n"
+LARGEST_ANSWER = 1 << 25
+"""Bytes: some 9,000 channels of ARI's take a quarter of them."""
+
+
+class Wire:
+    """One kept connection on which the same GET is sent again and again; of the answer only the length is read."""
+
+    def __init__(self, client: Client, path: str, etag: str = "") -> None:
+        where = urlsplit(client.url)
+        assert where.hostname
+        headers = {
+            "Host": where.netloc,
+            **client.session.headers,
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": "bench",
+            **({"If-None-Match": etag} if etag else {}),
+        }
+        lines = [f"GET {where.path}{path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        self._request = "\r\n".join(lines).encode()
+        self._answer = bytearray(LARGEST_ANSWER)
+        self._wanted = b"304" if etag else b"200"
+        self.socket = socket.create_connection((where.hostname, where.port), ANSWER_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def timed(self) -> list[float]:
+        """Seconds from sending it to the last byte of the answer, during which nothing else goes on here."""
+        started = time.perf_counter()
+        self.socket.sendall(self._request)
+        come = 0
+        while (end := self._answer.find(HEAD_END, 0, come)) < 0:
+            come += self._more(come)
+        whole = end + len(HEAD_END) + self._length(end)
+        while come < whole:
+            come += self._more(come)
+        return [time.perf_counter() - started]
+
+    def _more(self, come: int) -> int:
+        got = self.socket.recv_into(memoryview(self._answer)[come:])
+        assert got, "the connection was closed"
+        return got
+
+    def _length(self, end: int) -> int:
+        """Of the body behind a head that ends there."""
+        first, *lines = bytes(self._answer[:end]).lower().split(b"\r\n")
+        assert first.split()[1] == self._wanted, first
+        return next((int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")), 0)
+
+
+@contextmanager
+def wire(client: Client, path: str, etag: str = "") -> Iterator[Wire]:
+    """Open while the block runs; with an `etag` what is asked for is known already, and has to be so still."""
+    opened = Wire(client, path, etag)
+    with opened.socket:
+        yield opened
 
 
 @asynccontextmanager

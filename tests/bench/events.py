@@ -1,4 +1,4 @@
-"""Recorded events, replayed flat out to the service: what one costs, and what ten thousand calls leave behind."""
+"""Recorded events, replayed flat out to the service: what one costs."""
 
 import itertools
 import json
@@ -13,9 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.bench.budgets import Budget
 from tests.bench.figures import Figure
-from tests.bench.process import cpu_seconds, resident_kb
+from tests.bench.process import cpu_seconds
 from tests.bench.table import Row
 from tests.fast.fake_ari import FakeAri, channel
 from tests.fast.replay import NAMES, RECORDINGS
@@ -25,14 +24,7 @@ from tests.instruments.service import Service
 from tests.instruments.stage import ACME, tenants_file
 
 PASSES = 15
-"""Of every recording, for the cost of an event: some 18,000 events."""
-
-PLAIN = ("inbound", "local", "outbound")
-"""One call each, of the commonest kinds."""
-
-CALLS = 10_000
-ROUND = 20
-"""Passes sent together: the frames of some hundred calls."""
+"""Of every recording: some 18,000 events."""
 
 SUPERVISED = "-phone"
 """In an id: a supervisor of ours. Recordings with one are left out, for the service would act on it."""
@@ -50,10 +42,8 @@ async def measure() -> AsyncIterator[Row]:
         fake.endpoints = dict.fromkeys((f"{number}@{ACME}" for number in range(101, 106)), "online")
         service = Service(Path(folder), **_settings(Path(folder), fake)).start()
         try:
-            replay = Replay(fake, service)
-            for row in cost_rows(replay):
+            for row in cost_rows(Replay(fake, service)):
                 yield row
-            yield left_behind_row(replay)
         finally:
             service.stop()
 
@@ -105,28 +95,6 @@ def cost_rows(replay: Replay) -> Iterator[Row]:
         Figure(len(sent) / parsing),
         "json.loads alone",
     )
-
-
-def left_behind_row(replay: Replay) -> Row:
-    """Memory after ten thousand calls came and went, against that before them."""
-    serials = itertools.count(PASSES)
-    replay.send(_some(serials))
-    start, calls = resident_kb(replay.pid), 0
-    while calls < CALLS:
-        replay.send(_some(serials))
-        calls += ROUND * len(PLAIN)
-    return Row(
-        f"memory after {CALLS:,} calls came and went (replayed)",
-        "MB",
-        Figure(resident_kb(replay.pid) / 1024),
-        Figure(start / 1024),
-        "the start",
-        Budget.MEMORY_BACK,
-    )
-
-
-def _some(serials: Iterator[int]) -> list[str]:
-    return [frame for serial in itertools.islice(serials, ROUND) for frame in frames(PLAIN, serial)]
 
 
 def frames(names: Sequence[str], serial: int) -> Iterator[str]:

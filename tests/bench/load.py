@@ -73,13 +73,19 @@ async def measure() -> AsyncIterator[Row]:
         yield row
 
 
-def _measure(cell: Cell, to: Watched, service: int) -> None:
-    asterisk = cell.asterisk_pid
-    before = cpu_seconds(asterisk), cpu_seconds(service) if service else 0.0
+def steady(cell: Cell) -> tuple[int, float]:
+    """Calls that come and go at that pace: how many did, and the seconds of Asterisk's CPU they took."""
+    before = cpu_seconds(cell.asterisk_pid)
     caller = cell.sipp.call(TALKING, rate=STEADY_RATE, calls=STEADY_CALLS, at_once=STEADY_CALLS, seconds=STEADY_SECONDS)
-    to.calls += caller.wait(LATE_SECONDS).succeeded
-    to.asterisk += cpu_seconds(asterisk) - before[0]
-    to.service += cpu_seconds(service) - before[1] if service else 0.0
+    return caller.wait(LATE_SECONDS).succeeded, cpu_seconds(cell.asterisk_pid) - before
+
+
+def _measure(cell: Cell, to: Watched, service: int) -> None:
+    before = cpu_seconds(service) if service else 0.0
+    calls, asterisk = steady(cell)
+    to.calls += calls
+    to.asterisk += asterisk
+    to.service += cpu_seconds(service) - before if service else 0.0
     started = time.monotonic()
     full = cell.sipp.call(TALKING, rate=FULL_CALLS, calls=FULL_CALLS, at_once=FULL_AT_ONCE, seconds=0.0)
     to.full_calls += full.wait(LATE_SECONDS).succeeded

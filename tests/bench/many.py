@@ -6,7 +6,7 @@ from contextlib import suppress
 from tests.bench import startup
 from tests.bench.budgets import Budget
 from tests.bench.cell import TALKING, WAITING, Cell, open_cell
-from tests.bench.clients import Client, Pair, api, ari, by_turns, together
+from tests.bench.clients import Client, Pair, api, ari, by_turns, together, wire
 from tests.bench.figures import Figure, milliseconds
 from tests.bench.process import resident_kb
 from tests.bench.table import Row
@@ -48,11 +48,11 @@ async def measure() -> AsyncIterator[Row]:
                 held = fill(cell, level)
                 if level in MEMORY_LEVELS:
                     yield memory_row(start, resident_kb(pid), held)
-                one = await _alternating(ours, bare, 1)
+                one = await _alone(ours, bare)
                 medians[level] = Figure.of(one.ours).p50
                 yield list_row(held, "one client", one, Budget.LIST if level == BUDGETED else None)
-                yield list_row(held, "one client, 304", await _polled(ours, bare))
-                crowd = await _alternating(ours, bare, CLIENTS)
+                yield list_row(held, "one client, 304", await _alone(ours, bare, await ours.etag(LIST)))
+                crowd = await _crowd(ours, bare)
                 yield list_row(held, f"{CLIENTS} clients at once", crowd)
                 yield rate_row(held, crowd)
             async for row in startup.rows(cell, bare, cell.calls(), STARTS):
@@ -82,20 +82,14 @@ async def _warm(ours: Client) -> None:
         await ours.get(LIST)
 
 
-async def _alternating(ours: Client, bare: Client, clients: int) -> Pair:
-    at_least = AT_LEAST if clients == 1 else 1
-    return await by_turns(
-        together(ours, LIST, clients), together(bare, CHANNELS, clients), seconds=SECONDS, at_least=at_least
-    )
+async def _alone(ours: Client, bare: Client, etag: str = "") -> Pair:
+    with wire(ours, LIST, etag) as listing, wire(bare, CHANNELS) as channels:
+        return await by_turns(listing.timed, channels.timed, seconds=SECONDS, at_least=AT_LEAST)
 
 
-async def _polled(ours: Client, bare: Client) -> Pair:
-    etag = await ours.etag(LIST)
-
-    async def again() -> list[float]:
-        return [await ours.timed_unchanged(LIST, etag)]
-
-    return await by_turns(again, together(bare, CHANNELS, 1), seconds=SECONDS, at_least=AT_LEAST)
+async def _crowd(ours: Client, bare: Client) -> Pair:
+    lists, channels = together(ours, LIST, CLIENTS), together(bare, CHANNELS, CLIENTS)
+    return await by_turns(lists, channels, seconds=SECONDS, at_least=1)
 
 
 def rate_row(held: int, crowd: Pair) -> Row:

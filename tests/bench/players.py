@@ -50,7 +50,7 @@ class Player(Protocol):
 
     async def switch(self, legs: Legs, mode: Mode) -> None: ...
 
-    async def transfer(self, legs: Legs) -> None: ...
+    async def transfer(self, legs: Legs, to: str = COLLEAGUE) -> None: ...
 
     async def park(self, legs: Legs) -> None: ...
 
@@ -76,8 +76,8 @@ class Api:
     async def switch(self, legs: Legs, mode: Mode) -> None:
         await self._do(legs, mode, ext=BOSS)
 
-    async def transfer(self, legs: Legs) -> None:
-        await self._do(legs, "transfer", ext=COLLEAGUE, legs="bleg")
+    async def transfer(self, legs: Legs, to: str = COLLEAGUE) -> None:
+        await self._do(legs, "transfer", ext=to, legs="bleg")
 
     async def park(self, legs: Legs) -> None:
         await self._do(legs, "park", legs="aleg")
@@ -147,9 +147,9 @@ class Bare:
         await self._client.ask("DELETE", f"/channels/{self._snoop}")
         await self._client.ask("DELETE", f"/bridges/{self._supervision}-bridge")
 
-    async def transfer(self, legs: Legs) -> None:
-        await self._endpoint(COLLEAGUE)
-        await self._redirect(legs, ACME, COLLEAGUE)
+    async def transfer(self, legs: Legs, to: str = COLLEAGUE) -> None:
+        await self._endpoint(to)
+        await self._redirect(legs, ACME, to)
 
     async def park(self, legs: Legs) -> None:
         await self._redirect(legs, dialplan.PARK_CONTEXT, ACME)
@@ -222,8 +222,8 @@ class Console:
     async def switch(self, legs: Legs, mode: Mode) -> None:
         raise NotImplementedError
 
-    async def transfer(self, legs: Legs) -> None:
-        await self._command(f"channel redirect {legs.mobile_name} {ACME},{COLLEAGUE},1")
+    async def transfer(self, legs: Legs, to: str = COLLEAGUE) -> None:
+        await self._command(f"channel redirect {legs.mobile_name} {ACME},{to},1")
 
     async def nothing(self) -> None:
         raise NotImplementedError

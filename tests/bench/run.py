@@ -8,7 +8,19 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from asterisk.pbx import PbxError
-from tests.bench import age, events, load, many, operations, silence, startup, steps
+from tests.bench import (
+    age,
+    events,
+    load,
+    many,
+    operations,
+    residue,
+    silence,
+    startup,
+    steps,
+    subscriptions,
+    throughput,
+)
 from tests.bench.budgets import Budget
 from tests.bench.table import Row
 
@@ -20,16 +32,21 @@ class Section:
     name: str
     measure: Callable[[], AsyncIterator[Row]]
     budgets: frozenset[Budget] = frozenset()
+    always: bool = True
+    """Part of every run, or only of one that asks for it by name."""
 
 
 SECTIONS = (
     Section("startup", startup.measure),
     Section("operations", operations.measure, frozenset((Budget.OPERATION,))),
     Section("steps", steps.measure),
+    Section("throughput", throughput.measure),
     Section("silence", silence.measure, frozenset((Budget.MODE_SWITCH,))),
     Section("age", age.measure, frozenset((Budget.LIST_AGE,))),
     Section("load", load.measure, frozenset((Budget.WATCHED_CALL, Budget.SERVICE_CPU))),
-    Section("events", events.measure, frozenset((Budget.MEMORY_BACK,))),
+    Section("subscriptions", subscriptions.measure, always=False),
+    Section("residue", residue.measure, frozenset((Budget.MEMORY_BACK,))),
+    Section("events", events.measure),
     Section("many", many.measure, frozenset((Budget.LIST, Budget.LIST_GROWTH, Budget.CALL_MEMORY))),
 )
 

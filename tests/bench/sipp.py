@@ -25,7 +25,7 @@ PAUSE = 0.1
 
 @dataclass(frozen=True)
 class Tally:
-    """How a caller's calls went, so far."""
+    """How one sipp's calls went, so far."""
 
     created: int
     succeeded: int
@@ -33,8 +33,8 @@ class Tally:
     retransmitted: int
 
 
-class Caller:
-    """One sipp that makes calls; `tally` reads the counters it writes down every second and at its end."""
+class Party:
+    """One sipp, which makes or takes calls; `tally` reads the counters it writes down every second and at its end."""
 
     def __init__(self, process: subprocess.Popen[bytes], statistics: Path) -> None:
         self.process = process
@@ -72,39 +72,37 @@ class Sipp:
         self._folder.mkdir(parents=True)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def callee(self, port: int) -> None:
+    def callee(self, port: int) -> Party:
         """Answers every call at once, and holds it until the other side hangs up."""
-        self._start("callee", (SCENARIOS / "callee.xml").read_text(), "-p", str(port))
+        return self._start("callee", "-p", str(port))
 
-    def call(self, number: str, *, rate: float, calls: int, at_once: int, seconds: float = FOREVER) -> Caller:
+    def decliner(self, port: int) -> Party:
+        """Rings, and declines at once."""
+        return self._start("decliner", "-p", str(port))
+
+    def call(self, number: str, *, rate: float, calls: int, at_once: int, seconds: float = FOREVER) -> Party:
         """Calls `number`, `rate` times a second while fewer than `at_once` calls live, `calls` in all.
 
         Each call is hung up here `seconds` after its answer.
         """
-        name = f"caller-{len(self._processes)}"
-        template = Template((SCENARIOS / "caller.xml").read_text())
-        scenario = template.safe_substitute(
-            number=number, caller=CALLER, domain=ACME, milliseconds=str(round(seconds * 1000))
-        )
-        statistics = self._folder / f"{name}.csv"
-        inside = str(self._where.path_inside(statistics))
-        limits = ("-r", str(rate), "-m", str(calls), "-l", str(at_once))
-        written = ("-trace_stat", "-stf", inside, "-fd", "1")
-        return Caller(self._start(name, scenario, *limits, *written), statistics)
+        blanks = {"number": number, "caller": CALLER, "domain": ACME, "milliseconds": str(round(seconds * 1000))}
+        return self._start("caller", "-r", str(rate), "-m", str(calls), "-l", str(at_once), **blanks)
 
     def close(self) -> None:
         for process in self._processes:
             child.kill(process)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _start(self, name: str, scenario: str, *more: str) -> subprocess.Popen[bytes]:
-        file = self._folder / f"{name}.xml"
-        file.write_text(scenario)
-        inside = str(self._where.path_inside(file))
+    def _start(self, scenario: str, *more: str, **blanks: str) -> Party:
+        name = f"{scenario}-{len(self._processes)}"
+        file, statistics = self._folder / f"{name}.xml", self._folder / f"{name}.csv"
+        file.write_text(Template((SCENARIOS / f"{scenario}.xml").read_text()).safe_substitute(blanks))
+        inside, written = (str(self._where.path_inside(path)) for path in (file, statistics))
         argv = ("sipp", f"{LOOPBACK}:{self._sip_port}", "-i", LOOPBACK, "-nostdin", "-sf", inside)
-        started = child.start(self._where.command(*argv, *more), self._folder / f"{name}.out")
+        counting = ("-trace_stat", "-stf", written, "-fd", "1")
+        started = child.start(self._where.command(*argv, *counting, *more), self._folder / f"{name}.out")
         self._processes.append(started)
-        return started
+        return Party(started, statistics)
 
 
 @contextmanager

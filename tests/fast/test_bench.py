@@ -1,12 +1,18 @@
 """The bench's arithmetic and its table; what it measures is for reading and is not tested."""
 
+import asyncio
 import json
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 
 import pytest
 
 from tests.bench import table
 from tests.bench.budgets import Budget, kept
+from tests.bench.clients import Client, wire
 from tests.bench.events import frames
 from tests.bench.figures import Figure, percentile
 from tests.bench.many import CLIENTS, a_second
@@ -14,7 +20,10 @@ from tests.bench.operations import settled
 from tests.bench.process import cpu_seconds, resident_kb
 from tests.bench.run import SECTIONS
 from tests.bench.steps import Span, rows, stamps, steps
+from tests.bench.subscriptions import FILTERED, WATCHERS, WHOLE, Watched
+from tests.bench.subscriptions import rows as rows_of_types
 from tests.bench.table import Row
+from tests.bench.throughput import calls, parties
 
 LISTED = Row("a list", "ms", Figure(2.0, 9.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
 SLOW = Row("a slow list", "ms", Figure(4.0, 9.0, 40), Figure(50.0, 80.0, 40), "all channels", Budget.LIST)
@@ -98,6 +107,11 @@ def test_every_budget_is_measured_by_one_section() -> None:
     """A budget added without a measurement would only ever be `not measured`."""
     declared = [budget for section in SECTIONS for budget in section.budgets]
     assert sorted(declared, key=lambda budget: budget.name) == sorted(Budget, key=lambda budget: budget.name)
+
+
+def test_what_only_runs_when_it_is_asked_for_has_no_budget() -> None:
+    """It would be `not measured` in every whole run."""
+    assert not any(section.budgets for section in SECTIONS if not section.always)
 
 
 def test_budgets_are_all_different() -> None:
@@ -197,3 +211,85 @@ def test_stamps_are_the_last_that_a_service_says() -> None:
     assert stamps('log\nstamps: [["ask", 1.0, 2.0]]\n') == [Span("ask", 1.0, 2.0)]
     with pytest.raises(AssertionError, match="no port"):
         stamps("no port")
+
+
+def test_channels_are_counted_by_party_once_they_are_up() -> None:
+    """What is not up, or a helper, has its own name and so is none of the wanted."""
+    ringing, helper = made("PJSIP/102@acme.test-0000002d", "Ringing"), made("Local/redirect@patchbay-redirect-01;1")
+    assert parties([*TALK, TALK[1]]) == {"101": 1, "carrier": 2}
+    assert parties([ringing, helper]) == {ringing["name"]: 1, helper["name"]: 1}
+
+
+def test_the_legs_of_calls_are_found_by_their_linkedid() -> None:
+    """Whichever side is listed first."""
+    vars_of = [{"channelvars": {"CHANNEL(linkedid)": f"pbx-{call}"}} for call in (1, 2)]
+    listed = [channel | {"id": channel["name"]} | vars_of[1] for channel in reversed(TALK)]
+    listed += [channel | {"id": channel["name"] + "0"} | vars_of[0] for channel in TALK]
+    later, first = calls(listed)
+    assert (later.agent, later.mobile) == (TALK[0]["name"], TALK[1]["name"])
+    assert first.agent_name == TALK[0]["name"]
+    assert first.agent == TALK[0]["name"] + "0"
+    assert first.call_id != later.call_id
+
+
+def test_events_are_told_by_type_with_the_filter_and_without() -> None:
+    """Most bytes first; of a type that the filter declines none came through it."""
+    whole = Watched(calls=2, seconds=0.02)
+    whole.events.update(Dial=4, Hold=2)
+    whole.bytes.update(Dial=200, Hold=400)
+    ours = Watched(calls=1, seconds=0.01)
+    ours.bytes.update(Dial=100)
+    told = list(rows_of_types(Watched(1, 0.01), dict.fromkeys(WATCHERS, Watched(1)) | {FILTERED: ours, WHOLE: whole}))
+    assert [(row.what, row.ours.p50, row.reference and row.reference.p50) for row in told[len(WATCHERS) :]] == [
+        ("all events, 3.0 a call", 100, 300),
+        ("Hold, 1.0 a call", 0, 200),
+        ("Dial, 2.0 a call", 100, 100),
+    ]
+
+
+@contextmanager
+def answering(*pieces: bytes) -> Iterator[str]:
+    """The URL of a server that gives one client these pieces for an answer, however often it asks."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=_answer, args=(listening, pieces))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/ari"
+        thread.join()
+
+
+def _answer(listening: socket.socket, pieces: tuple[bytes, ...]) -> None:
+    asking, _ = listening.accept()
+    with asking:
+        asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while asking.recv(65536):
+            for piece in pieces:
+                asking.sendall(piece)
+
+
+@pytest.mark.parametrize(
+    ("etag", "pieces"),
+    [
+        ("", (b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 5\r\n\r\n", b"one", b"5\n")),
+        ("", (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)),
+        ('"same"', (b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",)),
+    ],
+    ids=["in pieces", "empty", "unchanged"],
+)
+def test_a_wire_reads_an_answer_to_its_end(etag: str, pieces: tuple[bytes, ...]) -> None:
+    """So the next question is answered by an answer of its own."""
+    assert len(asyncio.run(_ask_twice(etag, pieces))) == 2
+
+
+@pytest.mark.parametrize("etag", ["", '"same"'])
+def test_a_wire_takes_no_other_answer_for_the_one_that_is_measured(etag: str) -> None:
+    """An error would be fast, and so would be the 304 of a list that has changed."""
+    with pytest.raises(AssertionError):
+        asyncio.run(_ask_twice(etag, (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",)))
+
+
+async def _ask_twice(etag: str, pieces: tuple[bytes, ...]) -> list[float]:
+    with answering(*pieces) as url:
+        client = Client(url, "Bearer x")
+        async with client.session:
+            with wire(client, "/channels", etag) as asking:
+                return [*await asking.timed(), *await asking.timed()]
