@@ -39,7 +39,6 @@ class Picture:
         self._calls: dict[str, list[Call]] = {}
         self._by_domain: dict[str, Roll] = {}
         self._stale: set[str] = set()
-        self._around = Surroundings(self._partners, self._bridged, self._parked, self._is_extension)
 
     # what can be asked
 
@@ -159,7 +158,7 @@ class Picture:
         while self._stale:
             linkedid = self._stale.pop()
             known = self._calls.pop(linkedid, [])
-            now = derive(linkedid, list(self._by_linkedid.get(linkedid, {}).values()), self._around)
+            now = derive(linkedid, list(self._by_linkedid.get(linkedid, {}).values()), self._around())
             if now:
                 self._calls[linkedid] = known if now == known else now
             if now != known:
@@ -217,6 +216,12 @@ class Picture:
         self._stale.update(channel.linkedid for name in channel_ids if (channel := self._channels.get(name)))
 
     # how a call looks beyond its own channels
+
+    def _around(self) -> Surroundings:
+        """Made anew each time: kept, it and the picture would hold each other, and with no search for garbage, which a
+        quiet service may not see for days, each lost connection would leave a whole picture behind.
+        """
+        return Surroundings(self._partners, self._bridged, self._parked, self._is_extension)
 
     def _bridged(self, channel: Channel) -> bool:
         return channel.id in self._bridge_of
