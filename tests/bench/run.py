@@ -40,14 +40,14 @@ SECTIONS = (
     Section("startup", startup.measure),
     Section("operations", operations.measure, frozenset((Budget.OPERATION,))),
     Section("steps", steps.measure),
-    Section("throughput", throughput.measure),
     Section("silence", silence.measure, frozenset((Budget.MODE_SWITCH,))),
     Section("age", age.measure, frozenset((Budget.LIST_AGE,))),
     Section("load", load.measure, frozenset((Budget.WATCHED_CALL, Budget.SERVICE_CPU))),
-    Section("subscriptions", subscriptions.measure, always=False),
-    Section("residue", residue.measure, frozenset((Budget.MEMORY_BACK,))),
     Section("events", events.measure),
     Section("many", many.measure, frozenset((Budget.LIST, Budget.LIST_GROWTH, Budget.CALL_MEMORY))),
+    Section("throughput", throughput.measure),
+    Section("residue", residue.measure, frozenset((Budget.MEMORY_BACK,))),
+    Section("subscriptions", subscriptions.measure, always=False),
 )
 
 
