@@ -13,8 +13,8 @@ from tests.instruments.polling import eventually
 
 CALLS = 10_000
 RATE, AT_ONCE = 120.0, 20
-"""Calls a second, fewer where the machine does not take them: a pace that a service follows for as long as it lasts.
-Flat out, it falls behind after some seconds and begins anew with a snapshot, which would be another measurement."""
+"""Calls a second, fewer where the machine does not take them: a pace at which Asterisk still sends its events in time.
+Flat out they come seconds late, and the service begins anew with a snapshot, which would be another measurement."""
 
 WARM_CALLS = 500
 """Before the start is read: the first calls make what is kept from then on."""
@@ -25,7 +25,7 @@ LATE_SECONDS = 200.0
 GONE_SECONDS = 30.0
 
 BEGUN_ANEW = "connecting again"
-"""In the service's log, when it has fallen behind after all: what it has to keep and read then costs memory, too."""
+"""In the service's log, when events came too late after all: what queues then, and is read anew, takes memory, too."""
 
 
 async def measure() -> AsyncIterator[Row]:
