@@ -115,9 +115,13 @@ class Tended:
         self.outside: dict[str, float] = {}
 
     def note(self) -> None:
-        """What the supervisor hears, as it is at every event: another replica may be done with it by the next look."""
+        """What is there at every event: by the next look another replica may be done with it, or the phone be gone."""
         supervision = self.live.picture.supervision(self.key)
-        heard = supervision.heard if supervision else None
+        if supervision is None:
+            return
+        self.rung = self.rung or supervision.phone is not None
+        self.hears = self.hears or supervision.phone_bridged
+        heard = supervision.heard
         if heard and (self.last is None or heard.age > self.last.age):
             self.last = heard
 
@@ -138,7 +142,6 @@ class Tended:
 
     async def _look(self, supervision: Supervision) -> float | None:
         self.seen = supervision
-        self.hears = self.hears or supervision.phone_bridged
         wait = self._over(supervision)
         if wait is not None:
             if wait <= 0:
@@ -164,7 +167,6 @@ class Tended:
         """Seconds until it is to be ended, unless that changes; None while it is as it should be."""
         if supervision.phone is None:
             return 0.0 if self.rung else self._left("no phone", MAKING_SECONDS)
-        self.rung = True
         if self.live.picture.supervised_call(supervision) is None:
             return self._left("no call", ENDED_SECONDS)
         self.since.pop("no call", None)

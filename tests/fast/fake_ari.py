@@ -131,6 +131,7 @@ class FakeAri:
         self.bridges: dict[str, Json] = {}
         self.receipt = "SUCCESS"  # what becomes of a redirect; "" for silence
         self.receipts_lost = False
+        self.declines = False  # a phone that is rung refuses before the request to ring it is answered
         self.full = False  # Local channels are made and end at once, as at Asterisk's call limit
         self.most_calls = 0  # what it says its call limit is
         self.moved: dict[str, str] = {}  # the last redirect of each channel
@@ -254,6 +255,12 @@ class FakeAri:
         for count in range(1, len(made["channels"]) + 1):
             member = self.channels[made["channels"][count - 1]]
             self.send("ChannelEnteredBridge", channel=member, bridge=made | {"channels": made["channels"][:count]})
+
+    def enter(self, bridge_id: str, made: Json) -> None:
+        """A channel that somebody else has made enters a bridge, and says so."""
+        self.put(made)
+        self.bridges[bridge_id]["channels"].append(made["id"])
+        self.send("ChannelEnteredBridge", channel=made, bridge=self.bridges[bridge_id])
 
     def answer(self, channel_id: str) -> None:
         """A phone that was rung into the application picks up, and says so."""
@@ -421,6 +428,9 @@ class FakeAri:
         self.channels[channel_id] = made
         await self._send(json.dumps({"type": "ChannelCreated", "channel": made}))
         await self._begin(channel_id, name)
+        if self.declines:
+            del self.channels[channel_id]
+            await self._send(json.dumps({"type": "ChannelDestroyed", "channel": made, "cause": 21}))
         return web.json_response(made)
 
     async def _begin(self, channel_id: str, name: str) -> None:

@@ -319,6 +319,15 @@ def test_a_phone_that_never_answers(ari: FakeAri, service: Serving, exchange: Ex
     assert events(service, key) == ["rung", "ended"]
 
 
+def test_a_phone_that_declines_at_once(ari: FakeAri, service: Serving, exchange: Exchange) -> None:
+    """It is gone before anybody has looked at it."""
+    ari.declines = True
+    assert supervise(service, exchange.talking()) == 200
+    key = lines(service)[-1]["key"]
+    assert has_come(service, key, "ended")["reason"] == story.NEVER_HEARD
+    assert events(service, key) == ["rung", "ended"]
+
+
 def test_a_call_that_ends(ari: FakeAri, service: Serving, exchange: Exchange) -> None:
     call = exchange.talking()
     key = heard(ari, service, call)

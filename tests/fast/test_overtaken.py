@@ -1,0 +1,99 @@
+"""Another replica changes a supervision in the middle of what this one does with it."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from service import ids
+from tests.fast.conftest import ONLINE
+from tests.fast.fake_ari import FakeAri, Json, channel
+from tests.fast.fake_calls import Exchange, FakeCall
+from tests.fast.serving import Serving
+from tests.instruments.polling import eventually
+
+
+@pytest.fixture
+def ari() -> Iterator[FakeAri]:
+    """One of its own for each test: the other replica is the test itself, and there is no third."""
+    with FakeAri() as fake:
+        fake.endpoints = dict.fromkeys(ONLINE, "online")
+        yield fake
+
+
+@pytest.fixture
+def service(ari: FakeAri, tmp_path: Path) -> Iterator[Serving]:
+    with Serving(tmp_path, ari.url) as serving:
+        serving.wait_ready()
+        yield serving
+
+
+class Scene:
+    """103 listens to 101, who talks to 102."""
+
+    def __init__(self, ari: FakeAri, service: Serving) -> None:
+        self.ari, self.service = ari, service
+        self.call: FakeCall = Exchange(ari, service).local()
+        assert self.ask("listen") == 200
+        (self.key,) = {key for bridge in ari.bridges if (key := ids.supervision_key(bridge))}
+        ari.answer(ids.phone_id(self.key))
+        eventually(lambda: ids.phone_id(self.key) in self.members, message="not let in")
+        (self.listens,) = [member for member in self.members if ids.snoop_mode(member)]
+        self._serial = 1
+
+    @property
+    def room(self) -> str:
+        return ids.bridge_id(self.key)
+
+    @property
+    def members(self) -> list[str]:
+        members: list[str] = self.ari.bridges[self.room]["channels"]
+        return members
+
+    def ask(self, mode: str) -> int:
+        return self.service.post(f"/v1/call/{self.call.call_id}/{mode}", json.dumps({"ext": "103"})).status
+
+    def other_replica(self, mode: str) -> str:
+        """It has put a newer Snoop in the bridge; that one's id."""
+        self._serial += 1
+        made: Json = channel(ids.snoop_id(self.key, mode), f"Snoop/{self.call.aleg}-{self._serial:08x}", app="Stasis")
+        self.ari.enter(self.room, made)
+        return str(made["id"])
+
+    def asked(self, begins: str) -> Callable[[], bool]:
+        return lambda: any(str(one).startswith(begins) for one in self.ari.asked)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("overtaken", [True, False])
+def test_a_change_of_mode_that_is_overtaken(ari: FakeAri, service: Serving, overtaken: bool) -> None:
+    """Both have succeeded, and the newer mode stays; while one that is in nobody's place is refused."""
+    scene = Scene(ari, service)
+    entering = f"POST /bridges/{scene.room}/addChannel"
+    ari.asked.clear()
+    with ThreadPoolExecutor() as pool:
+        with ari.trouble(entering):
+            whisper = pool.submit(scene.ask, "whisper")
+            eventually(scene.asked(entering), message="it does not get that far")
+            newest = scene.other_replica("barge") if overtaken else ""
+        assert whisper.result() == (200 if overtaken else 503)
+    if overtaken:
+        eventually(lambda: [one for one in scene.members if ids.snoop_mode(one)][-1:] == [newest])
+        eventually(lambda: {one for one in ari.channels if ids.snoop_mode(one)} == {newest}, message="others are left")
+
+
+def test_the_newest_mode_is_the_one_that_follows(ari: FakeAri, service: Serving) -> None:
+    """Though it came and went, with the leg it was on, while this replica was busy with the one before."""
+    scene = Scene(ari, service)
+    busy = f"DELETE /channels/{scene.listens}"
+    with ari.trouble(busy):
+        whispers = scene.other_replica("whisper")
+        eventually(scene.asked(busy), message="the older Snoop is left alone")
+        barges = scene.other_replica("barge")
+        for channel_id in (barges, whispers, scene.listens, scene.call.aleg):
+            ari.end(channel_id)
+    follows = f"POST /channels/{scene.call.bleg}/snoop/patchbay-{scene.key}-"
+    eventually(scene.asked(follows), message="the supervisor does not follow the call")
+    assert scene.asked(f"{follows}barge-")()
