@@ -1,25 +1,52 @@
 """The log's story of each call: one line for each thing a caller would notice, also when it was not seen happen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from service.calls.model import Call
 from service.calls.picture import Change, Picture
 from service.log import logger, safe
+from service.snapshot import Snapshot
 
 
-def snapshot(before: Picture, after: Picture) -> None:
+def complete(before: Picture, after: Picture) -> None:
     """What the outage changed: calls adopted, calls that ended unseen."""
-    old, new = ({call.id: call for call in picture.all_calls()} for picture in (before, after))
-    adopted = [call for call in new.values() if call.id not in old]
-    ended = [call for call in old.values() if call.id not in new]
+    adopted, ended = _apart(before, after)
     logger.info(
         "picture complete: %d channels, %d calls, %d of them new, %d ended unseen, %d supervisions",
         len(after),
-        len(new),
+        sum(1 for _ in after.all_calls()),
         len(adopted),
         len(ended),
         len(after.supervisions()),
     )
+    _unseen(adopted, ended)
+
+
+def renewed(before: Picture, after: Picture) -> None:
+    """The same of what no event has told."""
+    _unseen(*_apart(before, after))
+
+
+def hidden(before: Snapshot, after: Snapshot) -> None:
+    """Which channels Asterisk has no words for, once each, and the end of that."""
+    for channel in after.hidden.keys() - before.hidden.keys():
+        logger.warning(
+            "Asterisk cannot tell of channel %s (%s): its extension, or what its application was given, is no UTF-8. "
+            "Its call is not listed; see the README on patterns that end in . or !",
+            safe(channel),
+            safe(after.hidden[channel]),
+        )
+    if before.hidden and not after.hidden:
+        logger.info("Asterisk can tell of every channel again")
+
+
+def _apart(before: Picture, after: Picture) -> tuple[list[Call], list[Call]]:
+    """The calls that only one of two pictures has: the later, the earlier."""
+    old, new = ({call.id: call for call in picture.all_calls()} for picture in (before, after))
+    return [call for call in new.values() if call.id not in old], [call for call in old.values() if call.id not in new]
+
+
+def _unseen(adopted: Iterable[Call], ended: Iterable[Call]) -> None:
     for call in adopted:
         _tell(call, f"adopted: {_parties(call)}")
     for call in ended:

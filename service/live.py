@@ -1,5 +1,7 @@
 """Keeps the picture true: connect, subscribe, take the snapshot, apply events; again after every loss.
 
+What no event can tell (see `service.snapshot`) is looked for every few seconds, and then a new snapshot is taken.
+
 While connected and complete, `ready` is true; only then is the picture served. The reader parses and applies and does
 nothing else; whoever wants to act on a change is told of it and acts in a task of its own.
 """
@@ -15,7 +17,7 @@ from functools import partial
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection
 
-from service import journal, log
+from service import journal, log, snapshot
 from service.ari.client import AriClient
 from service.ari.errors import AriError, AriUnreachable
 from service.ari.models import Event
@@ -37,6 +39,9 @@ ECHO_SECONDS = 2.0  # an event to ourselves comes back in milliseconds, or the p
 # A socket can stay open, and answer pings, while its application gets nothing; and one that Asterisk gives up in the
 # middle of a frame can stay open and silent. Until that is noticed, the list is served as it was.
 ECHO_EVERY_SECONDS = 2.0
+# A channel whose events cannot be told is missing, or is still there when it is gone, until that is noticed: by two
+# looks in a row, because what comes or goes just then differs too.
+LOOK_EVERY_SECONDS = 5.0
 # Kept while a snapshot is on its way: ten seconds of the 2,000 events/s that 50 calls/s make, in some 60 MB. Whoever is
 # further behind than that begins anew, with a snapshot that holds what the events would have told.
 BACKLOG_EVENTS = 20_000
@@ -64,6 +69,8 @@ class Live:
         self._expectations = Expectations()
         self._deliver: Callable[[Event], None] = self._apply
         self._until: set[asyncio.Event] = set()
+        self._last = snapshot.Snapshot([], [], [])
+        self._differing: set[str] = set()  # channels that only Asterisk had at the last look, or only the picture
         self._strange = log.StrangeEvents()
         self._failures = 0  # since the picture was last complete
 
@@ -115,12 +122,16 @@ class Live:
 
     async def _watch(self, backlog: list[Event]) -> None:
         await self._complete(backlog)
+        looked = time.monotonic()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ECHO_EVERY_SECONDS):  # wait_for() of Python 3.11 can swallow the end
                     await self.ari.unanswered.wait()
             self.ari.unanswered.clear()
             await self._prove_echo()
+            if time.monotonic() - looked >= LOOK_EVERY_SECONDS:
+                looked = time.monotonic()
+                await self._look_over()
 
     async def _complete(self, backlog: list[Event]) -> None:
         """Subscribes, proves that events flow, and swaps in a new picture: the snapshot and what came since."""
@@ -128,10 +139,10 @@ class Live:
         await self.ari.applications_filter(self.app, WANTED)
         await self.ari.applications_subscribe(self.app, SOURCES)
         await self._prove_echo()
-        picture = await self._snapshot()
+        picture = await self._take()
         for event in backlog:
             reduce.apply(picture, event)
-        journal.snapshot(self.picture, picture)
+        journal.complete(self.picture, picture)
         self.picture, self._deliver = picture, self._apply
         for prepare in self.preparations:
             await prepare()
@@ -141,20 +152,43 @@ class Live:
         self.metrics.snapshot.observe(time.monotonic() - started)
         self._announce(None, [])
 
-    async def _snapshot(self) -> Picture:
+    async def _look_over(self) -> None:
+        """Takes a new snapshot when something was hidden, or Asterisk's phones have other channels than ours."""
+        told = snapshot.channels_of(await self.ari.endpoints_list(snapshot.TECHNOLOGY))
+        differing = told ^ self.picture.channel_ids(f"{snapshot.TECHNOLOGY}/")
+        if self._last.hidden or differing & self._differing:
+            await self._renew()
+        self._differing = differing
+
+    async def _renew(self) -> None:
+        """Swaps in a new picture; the old one is kept true and served meanwhile."""
+        backlog: list[Event] = []
+        self._deliver = partial(self._apply_and_keep, backlog)
+        try:
+            picture = await self._take()
+        finally:
+            self._deliver = self._apply
+        for event in backlog:
+            reduce.apply(picture, event)
+        journal.renewed(self.picture, picture)
+        self.picture = picture
+        self._announce(None, [])
+
+    async def _take(self) -> Picture:
         """All there is. It is read in a thread: of 5,000 calls that takes 0.4 s, and events are to be taken meanwhile.
 
         Nothing made here is garbage, so none is looked for, which would take as long as to parse it.
         """
         gc.disable()
         try:
-            channels, bridges, endpoints = await asyncio.gather(
-                self.ari.channels_list(), self.ari.bridges_list(), self.ari.endpoints_list("PJSIP")
-            )
+            told = await snapshot.take(self.ari, self.picture.channel_ids())
             picture = Picture()
-            await asyncio.to_thread(reduce.load, picture, channels, bridges, endpoints)
+            await asyncio.to_thread(reduce.load, picture, told.channels, told.bridges, told.endpoints)
         finally:
             gc.enable()
+        journal.hidden(self._last, told)
+        self.metrics.hidden.set(len(told.hidden))
+        self._last = told
         return picture
 
     def _set_ready(self, ready: bool) -> None:
@@ -188,6 +222,10 @@ class Live:
         if event.timestamp:
             self.metrics.event_lag.observe(max(0.0, time.time() - event.timestamp.timestamp()))
         self._announce(event, reduce.apply(self.picture, event))
+
+    def _apply_and_keep(self, backlog: list[Event], event: Event) -> None:
+        _keep(backlog, event)
+        self._apply(event)
 
     def _announce(self, event: Event | None, changes: Sequence[Change]) -> None:
         for changed in self._until:

@@ -33,6 +33,11 @@ class Metrics:
         self.connections = Counter(
             "patchbay_connections", "Event streams that were opened and proved.", registry=self.registry
         )
+        self.hidden = Gauge(
+            "patchbay_hidden_channels",
+            "Channels that Asterisk cannot tell of, for they hold no text.",
+            registry=self.registry,
+        )
         self.auth_failures = Counter(
             "patchbay_auth_failures", "Requests whose token does not do.", ("reason",), registry=self.registry
         )

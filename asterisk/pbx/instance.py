@@ -79,7 +79,7 @@ class Pbx:
     def cli(self, command: str) -> str:
         """What Asterisk's console answers; PbxError when nobody listens there."""
         answer = subprocess.run(
-            self._asterisk("-rx", command), capture_output=True, text=True, check=False, timeout=CLI_SECONDS
+            self._asterisk("-rx", command), capture_output=True, errors="replace", check=False, timeout=CLI_SECONDS
         )
         if answer.returncode != 0:
             raise PbxError(f"Asterisk {self.name} does not answer `{command}`: {answer.stderr.strip()}")

@@ -126,8 +126,10 @@ class AriClient:
         query = {"endpoint": endpoint, "timeout": str(seconds), **target}
         await self._request("POST", "channels", channel_id, query=query, body={"variables": dict(variables)})
 
-    async def channels_get(self, channel_id: str) -> Channel:
-        return _read(_CHANNEL, await self._request("GET", "channels", channel_id))
+    async def channels_get(self, channel_id: str) -> Channel | None:
+        """None of one that is there and has something that is no UTF-8, for which Asterisk answers 200 and nothing."""
+        raw = await self._request("GET", "channels", channel_id)
+        return _read(_CHANNEL, raw) if raw else None
 
     async def channels_create(
         self, channel_id: str, other_id: str, endpoint: str, app: str, variables: Mapping[str, str]

@@ -48,6 +48,7 @@ class Endpoint(Model):
     technology: str
     resource: str
     state: str = "unknown"
+    channel_ids: tuple[str, ...] = ()
 
 
 class Event(Model):

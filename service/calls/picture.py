@@ -66,6 +66,10 @@ class Picture:
     def channel(self, channel_id: str) -> Channel | None:
         return self._channels.get(channel_id)
 
+    def channel_ids(self, technology: str = "") -> set[str]:
+        """Of all channels, or of those of one technology."""
+        return {channel.id for channel in self._channels.values() if channel.name.startswith(technology)}
+
     def bridge(self, bridge_id: str) -> Bridge | None:
         return self._bridges.get(bridge_id)
 

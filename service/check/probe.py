@@ -71,9 +71,10 @@ class Probe:
     async def _application(self) -> str | None:
         """What the dialplan's end of the channel runs; None once it is gone."""
         try:
-            return (await self.ari.channels_get(self.other)).dialplan.app_name
+            other = await self.ari.channels_get(self.other)
         except AriNotFound:
             return None
+        return other.dialplan.app_name if other else ""
 
 
 @asynccontextmanager

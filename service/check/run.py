@@ -5,7 +5,18 @@ from contextlib import suppress
 
 from service.ari.client import AriClient
 from service.ari.errors import AriError
-from service.check import clock, configuration, connection, dialplan, events, modules, passwords, tenants, version
+from service.check import (
+    channels,
+    clock,
+    configuration,
+    connection,
+    dialplan,
+    events,
+    modules,
+    passwords,
+    tenants,
+    version,
+)
 from service.check.events import Hearing, hearing
 from service.check.finding import Finding, Level, ok, unseen
 from service.check.look import Look
@@ -27,6 +38,7 @@ PLAIN: tuple[tuple[str, Check], ...] = (
     (clock.CLOCK_SUBJECT, clock.check),
     (passwords.SUBJECT, passwords.check),
     (events.APP_SUBJECT, events.application),
+    (channels.SUBJECT, channels.check),
 )
 PROBING: tuple[tuple[str, ProbeCheck], ...] = (
     (dialplan.CONTEXTS_SUBJECT, dialplan.contexts),

@@ -21,6 +21,7 @@ LOOPBACK = "127.0.0.1"
 # A new leg's address, the end of an earlier test's supervision, the proof that events flow: no request causes these.
 BY_ITSELF = re.compile(
     r"GET /channels/pbx-[0-9.]+/variable"
+    r"|GET /endpoints/PJSIP"
     r"|DELETE /(channels|bridges)/patchbay-[0-9a-z-]+"
     r"|POST /events/user/patchbay_[0-9a-f]+"
 )
@@ -132,6 +133,7 @@ class FakeAri:
         self.receipt = "SUCCESS"  # what becomes of a redirect; "" for silence
         self.receipts_lost = False
         self.declines = False  # a phone that is rung refuses before the request to ring it is answered
+        self.wordless: set[str] = set()  # channels that hold no UTF-8: no event or list can tell of them
         self.full = False  # Local channels are made and end at once, as at Asterisk's call limit
         self.most_calls = 0  # what it says its call limit is
         self.moved: dict[str, str] = {}  # the last redirect of each channel
@@ -366,14 +368,23 @@ class FakeAri:
         return web.json_response(status=204)
 
     async def _list_channels(self, asked: Asked) -> web.Response:
+        if self.wordless:
+            return web.json_response({"error": "Allocation failed"}, status=500)
         return web.json_response(list(self.channels.values()))
+
+    async def _one_channel(self, asked: Asked) -> web.Response:
+        channel_id = asked.path.rpartition("/")[2]
+        if channel_id in self.wordless:
+            return web.Response(status=200)
+        found = self.channels.get(channel_id)
+        return web.json_response(found or {"message": "Channel not found"}, status=200 if found else 404)
 
     async def _list_bridges(self, asked: Asked) -> web.Response:
         return web.json_response(list(self.bridges.values()))
 
     async def _endpoints(self, asked: Asked) -> web.Response:
         found = [
-            {"technology": "PJSIP", "resource": name, "state": state, "channel_ids": []}
+            {"technology": "PJSIP", "resource": name, "state": state, "channel_ids": self._channels_of(name)}
             for name, state in self.endpoints.items()
         ]
         wanted = asked.path.removeprefix("/endpoints/PJSIP").removeprefix("/").replace("%40", "@")
@@ -381,6 +392,9 @@ class FakeAri:
             return web.json_response(found)
         one = [endpoint for endpoint in found if endpoint["resource"] == wanted]
         return web.json_response(one[0]) if one else web.json_response({"message": "Endpoint not found"}, status=404)
+
+    def _channels_of(self, endpoint: str) -> list[str]:
+        return [one for one, told in self.channels.items() if told["name"].startswith(f"PJSIP/{endpoint}-")]
 
     async def _echo(self, asked: Asked) -> web.Response:
         name, now = asked.path.rpartition("/")[2], datetime.now(UTC) + self.clock_ahead
@@ -491,13 +505,16 @@ class FakeAri:
     async def _variable(self, asked: Asked) -> web.Response:
         if asked.query["variable"] == dialplan.MOVED:
             return web.json_response({"value": self.moved.get(asked.path.split("/")[2], "")})
+        if asked.query["variable"] == "CHANNEL(name)":
+            return web.json_response({"value": self.channels[asked.path.split("/")[2]]["name"]})
         return web.json_response({"value": "192.0.2.7:5060"})
 
     async def _post_channels(self, asked: Asked) -> web.Response:
         return await (self._snoop(asked) if "/snoop/" in asked.path else self._originate(asked))
 
     async def _get_channels(self, asked: Asked) -> web.Response:
-        return await (self._list_channels(asked) if asked.path == "/channels" else self._variable(asked))
+        kind = {2: self._list_channels, 3: self._one_channel}.get(asked.path.count("/") + 1, self._variable)
+        return await kind(asked)
 
 
 # The first whose key the request begins with answers it.

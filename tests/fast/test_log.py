@@ -272,9 +272,9 @@ def test_what_an_outage_changed(configured: Callable[..., Printed]) -> None:
     printed = configured()
     recorded = steps("supervision")
     quiet = [step.picture() for step in recorded if not isinstance(step, Event)]
-    journal.snapshot(quiet[0], quiet[3])
-    journal.snapshot(quiet[3], quiet[3])
-    journal.snapshot(quiet[3], quiet[-1])
+    journal.complete(quiet[0], quiet[3])
+    journal.complete(quiet[3], quiet[3])
+    journal.complete(quiet[3], quiet[-1])
     first, adopted, same, last, ended = printed().splitlines()
     assert first.endswith("1 calls, 1 of them new, 0 ended unseen, 1 supervisions")
     assert re.fullmatch(HEAD + r"call adopted: \w+ \d+ to \d+ call=([0-9a-f-]{36}) tenant=acme\.test", adopted)

@@ -146,6 +146,7 @@ KINDS: Mapping[str, Kind] = {
     "{snoop or tone}": either(SNOOP, TONE),
     "{redirect}": own("redirect"),
     "{policy}": own("policy"),
+    "{listed}": either(CALL, PHONE, SNOOP, TONE, own("redirect"), own("policy"), channel),
     "{ours}": either(CALL, PHONE, SNOOP, TONE, channel),
     "{echo}": like(f"patchbay_{_KEY}"),
 }
@@ -199,12 +200,17 @@ SHAPES = [
     Shape("PUT /applications/{app}/eventFilter", body=like(r'\{"allowed": \[(\{"type": "[A-Za-z]+"\}(, )?)+\]\}')),
     Shape("POST /events/user/{echo}", {"application": app}),
     Shape("GET /channels"),
+    Shape("GET /channels/{listed}"),
     Shape("GET /bridges"),
     Shape("GET /endpoints/PJSIP"),
     Shape("GET /asterisk/info"),
     Shape(
         "GET /channels/{leg}/variable",
-        {"variable": word("CHANNEL(pjsip,remote_addr)", "CHANNEL(pjsip,target_uri)", "SHARED(PATCHBAY_MOVED)")},
+        {
+            "variable": word(
+                "CHANNEL(pjsip,remote_addr)", "CHANNEL(pjsip,target_uri)", "CHANNEL(name)", "SHARED(PATCHBAY_MOVED)"
+            )
+        },
     ),
     # what a client has named
     Shape("GET /endpoints/PJSIP/{looked up}"),
