@@ -216,6 +216,14 @@ class Tended:
             await self._end(supervision)
             raise
 
+    async def _tell_what_holds(self, supervision: Supervision, heard: Snoop, call: Call) -> None:
+        """Where another replica's change has met ours: each line told of its own beforehand, in whichever order."""
+        last = self.trail.last(self.key)
+        if last and supervision.snoops == (heard,) and (last.mode, last.leg) != (heard.mode, heard.leg):
+            with suppress(Unavailable):  # what is heard stands there already, in the other one's words
+                told = story.goes_on(entry.Event.HOLDS, supervision, call, heard.leg, heard.mode, last)
+                await self.trail.record(told)
+
     async def _admit(self, supervision: Supervision, call: Call) -> float | None:
         phone = supervision.phone
         if phone and supervision.phone_bridged:
@@ -240,6 +248,7 @@ class Tended:
         if supervision.heard:
             self.since.pop("not heard", None)
             await self._hang_up(snoop for snoop in supervision.snoops if snoop.bridged and snoop != supervision.heard)
+            await self._tell_what_holds(supervision, supervision.heard, call)
             await self._renew(supervision, supervision.heard, call)
             return _soonest(await self._rewarn(call), await self._clear_outside(supervision))
         if supervision.snoops:

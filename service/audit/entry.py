@@ -16,6 +16,7 @@ class Event(StrEnum):
     REFUSED = "refused"  # what was asked for was not done
     HEARS = "hears"  # the supervisor has answered and is about to hear the call
     MODE = "mode"  # the mode, or the leg spied on, is about to be changed
+    HOLDS = "holds"  # of changes that two replicas made at once, the one that came of it
     FOLLOWS = "follows"  # the call has another leg or another party, which the supervisor is about to hear
     TONE = "tone"  # the parties hear the tone from now on, through this leg
     CONTINUES = "continues"  # a service that has just started takes over
@@ -25,6 +26,7 @@ class Event(StrEnum):
 # Lines equal in these are one: replicas that share a file see the same things.
 SAME: Mapping[Event, tuple[str, ...]] = {
     Event.HEARS: ("event", "key"),
+    Event.HOLDS: ("key", "leg", "mode"),
     Event.FOLLOWS: ("event", "key", "leg", "mode", "source", "destination"),
     Event.TONE: ("event", "key", "leg"),
     Event.ENDED: ("event", "key"),
@@ -63,11 +65,15 @@ class Entry:
         return json.dumps({"time": time, **told, "app": app, "instance": instance}).encode()
 
     def stands_in(self, lines: Iterable[bytes]) -> bool:
-        """Whether one of the lines says the same of the same supervision."""
+        """Whether one of the lines says the same of the same supervision; of what holds only its last one can."""
         names = SAME[self.event]
         wanted = [getattr(self, name) for name in names]
-        key = self.key.encode()
-        return any(key in line and [_read(line).get(name) for name in names] == wanted for line in lines)
+        own = [_read(line) for line in lines if self.key.encode() in line]
+        if self.event is Event.HOLDS:
+            own = own[-1:]
+            if any(line.get("event") == Event.ENDED for line in own):
+                return True
+        return any([line.get(name) for name in names] == wanted for line in own)
 
 
 def going_on(lines: Iterable[bytes]) -> dict[str, Entry]:

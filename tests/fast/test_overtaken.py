@@ -62,6 +62,20 @@ class Scene:
         self.ari.enter(self.room, made)
         return str(made["id"])
 
+    def other_tells(self, mode: str) -> None:
+        """It has written in the same audit log what it is about to do."""
+        told = self._lines()[-1] | {"event": "mode", "mode": mode, "app": "other"}
+        with self.service.settings.audit_log.open("a") as file:
+            file.write(json.dumps(told) + "\n")
+
+    def audit(self, *events: str) -> list[str]:
+        """The events of the audit log; of some events the modes."""
+        wanted = [line for line in self._lines() if not events or line["event"] in events]
+        return [line["mode" if events else "event"] for line in wanted]
+
+    def _lines(self) -> list[dict[str, str]]:
+        return [json.loads(line) for line in self.service.settings.audit_log.read_text().splitlines()]
+
     def asked(self, begins: str) -> Callable[[], bool]:
         return lambda: any(str(one).startswith(begins) for one in self.ari.asked)
 
@@ -97,3 +111,23 @@ def test_the_newest_mode_is_the_one_that_follows(ari: FakeAri, service: Serving)
     follows = f"POST /channels/{scene.call.bleg}/snoop/patchbay-{scene.key}-"
     eventually(scene.asked(follows), message="the supervisor does not follow the call")
     assert scene.asked(f"{follows}barge-")()
+
+
+@pytest.mark.parametrize("told", ["elsewhere", "here, before", "here, after"])
+def test_the_audit_log_tells_which_mode_holds(ari: FakeAri, service: Serving, told: str) -> None:
+    """A line of the other replica's stands in the same file after ours, before ours, or in another file."""
+    scene = Scene(ari, service)
+    if told == "here, before":
+        scene.other_tells("barge")
+    assert scene.ask("whisper") == 200
+    if told == "here, after":
+        scene.other_tells("barge")
+    (whispers,) = [one for one in ari.channels if ids.snoop_mode(one)]
+    scene.other_replica("barge")
+    eventually(lambda: whispers not in ari.channels, message="the older Snoop is left alone")
+    if told != "here, after":
+        eventually(lambda: "holds" in scene.audit(), message="that is not told")
+    ari.end(ids.phone_id(scene.key))
+    eventually(lambda: scene.audit()[-1] == "ended", message="no end")
+    assert scene.audit("mode", "holds")[-1] == "barge"
+    assert scene.audit().count("holds") == (0 if told == "here, after" else 1)
