@@ -1,8 +1,11 @@
 """`python -m service` serves the API; `token` makes a token, `check` looks whether Asterisk fits."""
 
+import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import uvicorn
 
@@ -54,7 +57,7 @@ def print_token() -> int:
 def serve(settings: Settings, tenants: TenantBook) -> int:
     """Serves until SIGINT or SIGTERM; SIGHUP reads the tenants again."""
     log.configure(settings.log_level, tenants.knows, as_json=settings.log_format is LogFormat.JSON)
-    signal.signal(signal.SIGHUP, lambda *_: reload(tenants, AuditFile(settings.audit_log)))
+    signal.signal(signal.SIGHUP, partial(soon, partial(reload, tenants, AuditFile(settings.audit_log))))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     zone = settings.timezone or datetime.now().astimezone().tzname()
@@ -113,6 +116,14 @@ def config(settings: Settings, tenants: TenantBook) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+
+
+def soon(work: Callable[[], None], *_: object) -> None:
+    """Does it after what a signal has interrupted, which can be the same work, and would undo it."""
+    try:
+        asyncio.get_running_loop().call_soon_threadsafe(work)
+    except RuntimeError:  # nothing is served yet, or any more
+        work()
 
 
 def reload(tenants: TenantBook, audit: AuditFile) -> None:

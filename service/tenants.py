@@ -107,7 +107,7 @@ class TenantBook:
     def reload(self) -> None:
         """Reads the file again. Raises TenantsError, and then the tenants stay as they were.
 
-        The listeners are told, where the signal handler runs: they are to be quick.
+        The listeners are told, in the event loop: they are to be quick.
         """
         self.current = load(self.path)
         for tell in self.listeners:

@@ -1,5 +1,6 @@
 """`python -m service` as an operator meets it: what it prints, how it ends, what SIGHUP does."""
 
+import asyncio
 import re
 import signal
 import socket
@@ -7,12 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from service.__main__ import KEEP_ALIVE_SECONDS, config, main
+from service import tenants
+from service.__main__ import KEEP_ALIVE_SECONDS, config, main, reload, soon
+from service.audit.file import AuditFile
 from service.settings import Settings
 from service.tenants import TenantBook, load
 from service.tokens import hash_token
@@ -162,6 +166,28 @@ def test_without_asterisk_it_lives_and_takes_new_tenants_on_sighup(alone: Path, 
     assert "Traceback" not in told
     for secret in ("s3cret-ari", "old-token", "new-token", hash_token("new-token")[7:], "Authorization"):
         assert secret not in told
+
+
+def test_a_sighup_in_the_middle_of_the_one_before(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file as it was last is in force: a token that was just revoked does not come back."""
+    book = TenantBook(tenants_file(alone, "first-token"))
+    sighup = partial(soon, partial(reload, book, AuditFile(alone / "audit.jsonl")))
+
+    def interrupted(path: Path) -> tenants.Tenants:
+        read = load(path)
+        monkeypatch.setattr(tenants, "load", load)
+        tenants_file(alone, "second-token")
+        sighup(signal.SIGHUP, None)
+        return read
+
+    async def serve() -> None:
+        monkeypatch.setattr(tenants, "load", interrupted)
+        sighup(signal.SIGHUP, None)
+        for _ in range(4):  # more turns of the loop than there are signals
+            await asyncio.sleep(0)
+
+    asyncio.run(serve())
+    assert (book.knows("first-token"), book.knows("second-token")) == (False, True)
 
 
 def test_what_uvicorn_is_told(alone: Path) -> None:
