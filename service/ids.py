@@ -44,6 +44,11 @@ def redirect_id(key: str) -> str:
     return f"{OURS}{key}-redirect"
 
 
+def turn_id(linkedid: str) -> str:
+    """Its half that runs the dialplan: of one id for all moves of a call, and Asterisk has one channel of an id."""
+    return f"{OURS}{uuid5(NAMESPACE, linkedid).hex}-turn"
+
+
 def policy_id(key: str) -> str:
     """The channel that writes one tenant's outbound limits."""
     return f"{OURS}{key}-policy"

@@ -3,9 +3,10 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from service import dialplan, ids
@@ -35,6 +36,9 @@ RING_SECONDS = DUE_SECONDS - 1.0  # what was answered by then has begun
 RECEIPT_SECONDS = DUE_SECONDS + 1.0  # what has not begun by then never will
 BEGUN_SECONDS = 1.0  # the dialplan rings a phone within some ms or never; this only bounds the wait for a lost event
 AFTERWARDS_SECONDS = 1.0  # for one more request about something that went wrong
+CONFLICT = 409  # what Asterisk answers to an id that it has already
+TAKEN = "taken"
+TURN_SECONDS = 0.01  # another replica moves a leg of the same call, which takes it some 5 ms
 
 T = TypeVar("T")
 
@@ -143,12 +147,11 @@ class Switchboard:
         number that stands on the other side until somebody answers there. Raises CallNotFound or CallNotAnswered when
         the leg was gone by then, Unavailable when the dialplan has no such extension, or Asterisk refuses or is full.
         """
-        key = ids.new_key()
-        variables = dialplan.redirect(
-            key,
-            leg.id,
-            record,
-            LegRecord(leg.side, peer),
+        variables = partial(
+            dialplan.redirect,
+            channel=leg.id,
+            record=record,
+            leg=LegRecord(leg.side, peer),
             release=released.channel.name if released else "",
             pause=to.pause,
             park_seconds=to.park_seconds,
@@ -156,28 +159,45 @@ class Switchboard:
             exten=to.exten,
             most_calls=0 if leg.channel.runs_own_application else self.most_calls,
         )
-        # Asterisk refuses the second of two moves that would undo each other once it has begun the first one.
+        # Of moves that would undo each other Asterisk refuses those after the first; see patchbay-redirect.
         async with self._moves.turn(record.call_id, RECEIPT_SECONDS):
-            status = await self._carried_out(key, leg, {**variables, **self._due()})
+            status = await self._in_turn(leg, variables)
         self._judge(status, record, leg)
+
+    async def _in_turn(self, leg: Leg, variables: Callable[[str], dialplan.Variables]) -> str:
+        """The status of a redirect, which waits until no other replica's moves a leg of the same call."""
+        until = time.monotonic() + RECEIPT_SECONDS
+        while True:
+            status = await self._carried_out(leg, variables)
+            if status != TAKEN or time.monotonic() > until:
+                return status
+            await asyncio.sleep(TURN_SECONDS)
 
     def _due(self) -> dialplan.Variables:
         return dialplan.due(self.live.clock.at(time.monotonic() + DUE_SECONDS))
 
-    async def _carried_out(self, key: str, leg: Leg, variables: dialplan.Variables) -> str:
-        """The status of a redirect. What counts is the receipt: the answer to the request may be lost."""
-        target, channel = {"app": self.live.app}, ids.redirect_id(key)
+    async def _carried_out(self, leg: Leg, variables: Callable[[str], dialplan.Variables]) -> str:
+        """The status of one try; TAKEN when it is another replica's turn.
+
+        What counts is the receipt: the answer to the request may be lost.
+        """
+        key = ids.new_key()
+        channel = ids.redirect_id(key)
+        target = {"app": self.live.app, "otherChannelId": ids.turn_id(leg.channel.linkedid)}
+        asks = {**variables(key), **self._due()}
         with self.live.expect(user_event(dialplan.RECEIPT, "Id", key, "Status", channel)) as receipt:
             try:
                 async with asyncio.timeout(RECEIPT_SECONDS):
                     with suppress(AriUnreachable):
                         await self.ari.channels_originate(
-                            channel, dialplan.REDIRECT, target, variables, dialplan.RING_SECONDS
+                            channel, dialplan.REDIRECT, target, asks, dialplan.RING_SECONDS
                         )
                     status = await receipt
             except TimeoutError:
                 status = GONE
             except AriError as error:
+                if isinstance(error, AriRefused) and error.status == CONFLICT:
+                    return TAKEN
                 raise Unavailable(str(error)) from error
         return await self._without_receipt(key, leg) if status == GONE else status
 

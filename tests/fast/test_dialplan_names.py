@@ -114,10 +114,12 @@ def test_every_variable_that_is_given_is_read() -> None:
 
 
 def test_what_a_redirect_leaves_for_the_leg_is_what_the_leg_takes() -> None:
-    """Through SHARED(), which belongs to the moved channel."""
+    """Through SHARED(), which belongs to the moved channel; one is for the next redirect, one for the service."""
     left = set(re.findall(r"SHARED\((PATCHBAY_\w+),\$\{PATCHBAY_CHANNEL\}\)=", text("patchbay-redirect")))
     taken = set(re.findall(r"SHARED\((PATCHBAY_\w+)\)", text("patchbay-move")))
-    assert left - taken == {"PATCHBAY_MOVED"} == set(re.findall(r"SHARED\((\w+)\)", dialplan.MOVED))
+    assert left - taken == {"PATCHBAY_MOVED", "PATCHBAY_PARKED"}
+    assert {"PATCHBAY_MOVED"} == set(re.findall(r"SHARED\((\w+)\)", dialplan.MOVED))
+    assert "0${SHARED(PATCHBAY_PARKED,${PATCHBAY_CHANNEL})}" in text("patchbay-redirect")
     assert taken <= left
     assert taken <= set(REDIRECT)
 

@@ -9,9 +9,10 @@ import pytest
 
 from service import ids
 from tests.fast.conftest import ONLINE
-from tests.fast.fake_ari import FakeAri, Json, channel
+from tests.fast.fake_ari import Asked, FakeAri, Json, channel
 from tests.fast.fake_calls import Exchange, FakeCall
 from tests.fast.serving import Serving
+from tests.fast.test_call_answers import body_of, failed
 from tests.instruments.polling import eventually
 
 
@@ -131,3 +132,29 @@ def test_the_audit_log_tells_which_mode_holds(ari: FakeAri, service: Serving, to
     eventually(lambda: scene.audit()[-1] == "ended", message="no end")
     assert scene.audit("mode", "holds")[-1] == "barge"
     assert scene.audit().count("holds") == (0 if told == "here, after" else 1)
+
+
+@pytest.mark.parametrize("verb", ["park", "transfer"])
+def test_a_move_while_the_other_one_moves(ari: FakeAri, service: Serving, verb: str) -> None:
+    """Asterisk has that one's channel still: it is waited for."""
+    call = Exchange(ari, service).local()
+
+    def tries() -> list[Asked]:
+        return [one for one in ari.asked if str(one).endswith("-redirect")]
+
+    with ThreadPoolExecutor() as pool:
+        with ari.trouble("POST /channels/patchbay-", status=409):
+            move = pool.submit(service.post, f"/v1/call/{call.call_id}/{verb}", body_of(verb))
+            eventually(lambda: len(tries()) > 2, message="it does not try again")
+            refused = tries()[-1].path.rpartition("/")[2]
+            ari.send("ChannelDestroyed", channel=channel(refused, "Local/redirect@patchbay-redirect-00000001;1"))
+        assert move.result().status == 200
+    assert {one.query["otherChannelId"] for one in tries()} == {ids.turn_id(call.aleg)}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_move_that_never_has_its_turn(ari: FakeAri, service: Serving) -> None:
+    """It is refused, and not for ever waited for."""
+    call = Exchange(ari, service).local()
+    with ari.trouble("POST /channels/patchbay-", status=409):
+        assert service.post(f"/v1/call/{call.call_id}/park", body_of("park")).seen == failed("park", "pbx")

@@ -154,7 +154,12 @@ KINDS: Mapping[str, Kind] = {
 FORMATS = {"formats": word("alaw,ulaw")}
 RINGING = {"endpoint": word("Local/ring@patchbay-ring"), "timeout": word("65"), **FORMATS}
 CLICK = {**RINGING, "context": word("patchbay-dial"), "extension": NUMBER, "priority": word("1")}
-REDIRECT = {"endpoint": word("Local/redirect@patchbay-redirect/n"), "timeout": word("65"), "app": app}
+REDIRECT = {
+    "endpoint": word("Local/redirect@patchbay-redirect/n"),
+    "timeout": word("65"),
+    "app": app,
+    "otherChannelId": own("turn"),
+}
 POLICY = {"endpoint": word("Local/write@patchbay-policy/n"), "timeout": word("65"), "app": app}
 
 RUNG = {"PATCHBAY_ENDPOINT": endpoint, "PATCHBAY_SHOW": either(NUMBER, extension), "PATCHBAY_DUE": TIME}
