@@ -213,13 +213,13 @@ class Snooping:
         await self.ari.bridges_add_channel(ids.bridge_id(supervision.key), ids.phone_id(supervision.key))
 
     async def clear(self, key: str) -> None:
-        """Ends a supervision, whatever there is of it."""
-        members = self.board.live.picture.members(key)
-        await asyncio.gather(*(self.hang_up(member.id) for member in members))
-        try:
+        """Ends a supervision, whatever there is of it, and sees that it is gone."""
+        live = self.board.live
+        members = [member.id for member in live.picture.members(key)]
+        await asyncio.gather(*map(self.hang_up, members))
+        with suppress(AriError):  # gone already, or out of reach: then the next snapshot finds it
             await self.ari.bridges_destroy(ids.bridge_id(key))
-        except AriError:
-            return  # gone already, or out of reach: then the next snapshot finds it
+        await live.until(lambda: not any(map(live.picture.channel, members)), GONE_SECONDS)
 
     async def hang_up(self, channel: str) -> None:
         """Ends a channel of ours; one that is gone already is what was wanted."""
