@@ -76,12 +76,12 @@ def tone_id(key: str) -> str:
 
 def is_ours(name: str) -> bool:
     """True for an id that this module makes; an Asterisk whose systemname begins like `OURS` makes none like it."""
-    return _OURS.fullmatch(name) is not None
+    return name.startswith(OURS) and _OURS.fullmatch(name) is not None
 
 
 def supervision_key(name: str) -> str | None:
     """The key in the id of a supervision's channel or bridge, None for any other id."""
-    found = _SUPERVISION.fullmatch(name)
+    found = _SUPERVISION.fullmatch(name) if name.startswith(OURS) else None
     return found.group(1) if found else None
 
 

@@ -53,8 +53,9 @@ class State(StrEnum):
 class Channel:
     """One channel of Asterisk. `created` is in seconds since 1970; `dialled` is what an incoming channel asked for.
 
-    `endpoint` is extension and domain, when the channel is one of a tenant's phones; `internal` is what no party to a
-    call is. Both stand in the name and are asked for dozens of times an event.
+    What follows from the name is asked for often: `endpoint` is extension and domain, when the channel is one of a
+    tenant's phones; `internal` is what no party to a call is; `age_key` sorts channels oldest first, those made in the
+    same millisecond by the number that Asterisk gives them.
     """
 
     id: str
@@ -70,20 +71,22 @@ class Channel:
     leg: LegRecord | None
     internal: bool = field(init=False, compare=False)
     endpoint: tuple[str, str] | None = field(init=False, compare=False)
+    age_key: tuple[float, str] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        internal = self.technology in INTERNAL
+        internal, endpoint, serial = _told_by_name(self.name)
         object.__setattr__(self, "internal", internal)
-        object.__setattr__(self, "endpoint", None if internal else _endpoint(self.resource))
+        object.__setattr__(self, "endpoint", endpoint)
+        object.__setattr__(self, "age_key", (self.created, serial))
 
     @property
     def technology(self) -> str:
-        return self.name.partition("/")[0]
+        return _technology(self.name)
 
     @property
     def resource(self) -> str:
         """What the channel leads to; of a Snoop: the id of the channel it spies on."""
-        return self.name.partition("/")[2].rpartition("-")[0]
+        return _resource(self.name)
 
     @property
     def up(self) -> bool:
@@ -93,11 +96,6 @@ class Channel:
     def rung(self) -> bool:
         """True for a leg that is called and has not answered."""
         return self.state in RUNG
-
-    @property
-    def age_key(self) -> tuple[float, str]:
-        """Sorts channels oldest first; Asterisk numbers the channels it makes in the same millisecond."""
-        return self.created, self.name.rpartition("-")[2]
 
     @property
     def side(self) -> Side:
@@ -204,7 +202,21 @@ def told_apart(app_name: str) -> str:
     return app_name if app_name == DIALLING or app_name in HELD_BY_ANOTHER else ANY_OTHER
 
 
-@lru_cache(maxsize=4096)
+def _technology(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _resource(name: str) -> str:
+    return name.partition("/")[2].rpartition("-")[0]
+
+
+@lru_cache(maxsize=4096)  # a channel is told of some ten times in its life
+def _told_by_name(name: str) -> tuple[bool, tuple[str, str] | None, str]:
+    """Whether it is internal, its endpoint, and its serial number."""
+    internal = _technology(name) in INTERNAL
+    return internal, None if internal else _endpoint(_resource(name)), name.rpartition("-")[2]
+
+
 def _endpoint(resource: str) -> tuple[str, str] | None:
     extension, at, domain = resource.rpartition("@")
     return (extension, domain) if at and extension and domain else None
