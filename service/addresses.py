@@ -34,16 +34,17 @@ class Addresses:
         """The address of a leg, without port; "" while unknown."""
         return self._known.get(leg.id, "") if leg else ""
 
-    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+    def notice(self, events: Sequence[Event], changes: Sequence[Change]) -> None:
         """A listener of `Live`: asks for the legs that have come, forgets those that have gone."""
-        if event is None:
+        if not events:
             self._due.clear()
             self._known = {leg: host for leg, host in self._known.items() if host and self.live.picture.channel(leg)}
-        calls = list(self.live.picture.all_calls()) if event is None else [c.after for c in changes if c.after]
+        for event in events:
+            if event.type == "ChannelDestroyed" and event.channel:
+                self._known.pop(event.channel.id, None)
+        calls = list(self.live.picture.all_calls()) if not events else [c.after for c in changes if c.after]
         for call in calls:
             self._ask_for(call)
-        if event and event.type == "ChannelDestroyed" and event.channel:
-            self._known.pop(event.channel.id, None)
 
     def _ask_for(self, call: Call) -> None:
         leg = call.signalling_leg

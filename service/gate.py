@@ -52,10 +52,13 @@ class Gate:
         """After the tenants were read again; returns at once."""
         self._background.start(self._persist(), "outbound limits")
 
-    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+    def notice(self, events: Sequence[Event], changes: Sequence[Change]) -> None:
         """A listener of `Live`: logs and counts what the gate refuses, to a phone or to a click."""
-        if event is None or event.type != "ChannelUserevent" or event.eventname != dialplan.GATE_RECEIPT:
-            return
+        for event in events:
+            if event.type == "ChannelUserevent" and event.eventname == dialplan.GATE_RECEIPT:
+                self._note(event)
+
+    def _note(self, event: Event) -> None:
         told = event.userevent
         reason = told.get("Status", "")
         if reason in REFUSALS:

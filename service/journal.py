@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from service.ari.models import Event
 from service.calls.model import Call
 from service.calls.picture import Change, Picture
 from service.log import logger, safe
@@ -53,7 +54,7 @@ def _unseen(adopted: Iterable[Call], ended: Iterable[Call]) -> None:
         _tell(call, "ended unseen")
 
 
-def turning_points(_: object, changes: Sequence[Change]) -> None:
+def turning_points(_: Sequence[Event], changes: Sequence[Change]) -> None:
     """One line for each thing a caller would notice."""
     for change in changes:
         if text := _turning_point(change.before, change.after):

@@ -45,15 +45,16 @@ class Keeper:
         self._tended: dict[str, Tended] = {}
         self._arrived: set[str] = set()
 
-    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+    def notice(self, events: Sequence[Event], changes: Sequence[Change]) -> None:
         """A listener of `Live`: wakes the tasks of the supervisions that an event may concern."""
-        if event and event.type == "StasisStart" and event.channel and _is_phone(event.channel.id):
-            self._arrived.add(event.channel.id)
         picture = self.live.picture
-        if event is None:
-            keys = picture.supervision_keys() | set(self._tended)  # also those that are gone from it
-        else:
-            keys = {key for thing in (event.channel, event.bridge) if thing and (key := ids.supervision_key(thing.id))}
+        keys: set[str] = set()
+        if not events:
+            keys |= picture.supervision_keys() | self._tended.keys()  # also those that are gone from it
+        for event in events:
+            keys |= _keys(event)
+            if event.type == "StasisStart" and event.channel and _is_phone(event.channel.id):
+                self._arrived.add(event.channel.id)
         for call in (call for change in changes for call in (change.before, change.after) if call):
             keys |= picture.keys_of(call)
         for key in keys:
@@ -81,6 +82,11 @@ class Keeper:
             self._arrived.discard(ids.phone_id(key))
         if key in self.live.picture.supervision_keys():
             self._wake(key)  # a late request made something of it while its end was being told
+
+
+def _keys(event: Event) -> set[str]:
+    """Those of the supervisions that an event is about."""
+    return {key for thing in (event.channel, event.bridge) if thing and (key := ids.supervision_key(thing.id))}
 
 
 def _is_phone(channel: str) -> bool:

@@ -45,7 +45,9 @@ class Metrics:
             "patchbay_audit_failures", "Lines the audit log could not take.", registry=self.registry
         )
         self.snapshot = self._histogram("patchbay_snapshot_seconds", "From connecting to a complete picture.")
-        self.event_lag = self._histogram("patchbay_event_lag_seconds", "Age of an event when it was applied.")
+        self.event_lag = self._histogram(
+            "patchbay_event_lag_seconds", "Age of the oldest event read in one go, when applied."
+        )
         self.outbound_refused = Counter(
             "patchbay_outbound_refused", "Calls outside that a limit refused.", ["reason"], registry=self.registry
         )

@@ -27,9 +27,9 @@ class Succession:
         self._left = trail.going_on()
         self._taken = False
 
-    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+    def notice(self, events: Sequence[Event], changes: Sequence[Change]) -> None:
         """A listener of `Live`."""
-        if event is None and not self._taken:
+        if not events and not self._taken:
             self._taken = True
             self._background.start(self._take_over(), "the succession")
 

@@ -29,14 +29,11 @@ class Expectations:
             del self._waiting[future]
             future.cancel()
 
-    def tell(self, event: Event) -> bool:
-        """Hands an event to everybody who waits for it; whether anybody did."""
-        told = False
+    def tell(self, event: Event) -> None:
+        """Hands an event to everybody who waits for it."""
         for future, match in self._waiting.items():
             if not future.done() and (answer := match(event)) is not None:
                 future.set_result(answer)
-                told = True
-        return told
 
 
 def in_stasis(channel_id: str) -> Match:

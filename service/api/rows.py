@@ -44,9 +44,9 @@ class Rows:
             known = self._listings[domain] = _listing(self._fresh(domain))
         return known
 
-    def notice(self, event: Event | None, changes: Sequence[Change]) -> None:
+    def notice(self, events: Sequence[Event], changes: Sequence[Change]) -> None:
         """A listener of `Live`: lets go of what is not true any more."""
-        if event is None:
+        if not events:
             self._rows.clear()
             self._listings.clear()
         for change in changes:

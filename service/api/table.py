@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.api.attention import Attended
 from service.api.authentication import Scoped
 from service.api.body import Body
 from service.tokens import Scope
@@ -45,4 +46,4 @@ class Entry:
 
     def route(self) -> Route:
         guard = [Middleware(Scoped, needed=self.scope)] if self.scope else []
-        return Route(self.path, self.handler, methods=[self.method], middleware=guard)
+        return Route(self.path, self.handler, methods=[self.method], middleware=[*guard, Middleware(Attended)])

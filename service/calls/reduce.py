@@ -1,6 +1,6 @@
 """One small function an event type: how each changes the picture. Only a snapshot or ChannelCreated makes a channel."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from service.ari.models import Bridge as AriBridge
@@ -29,10 +29,27 @@ def load(
     return picture.settle()
 
 
-def apply(picture: Picture, event: Event) -> list[Change]:
-    """Applies one event; events of other types, and about channels nobody announced, change nothing."""
-    REDUCERS.get(event.type, _ignored)(picture, event)
+def apply(picture: Picture, *events: Event) -> list[Change]:
+    """Applies events together; those of other types, and about channels nobody announced, change nothing."""
+    for event in events if len(events) == 1 else _news(events):
+        REDUCERS.get(event.type, _ignored)(picture, event)
     return picture.settle()
+
+
+def _news(events: Sequence[Event]) -> Iterable[Event]:
+    """Without those that tell nothing but a channel that a later one tells anew: of a call's setup that is half."""
+    told: set[str] = set()
+    news: list[Event] = []
+    for event in reversed(events):
+        reducer = REDUCERS.get(event.type)
+        if reducer is None:
+            continue
+        if event.channel:
+            if reducer is _channel_changed and event.channel.id in told:
+                continue
+            told.add(event.channel.id)
+        news.append(event)
+    return reversed(news)
 
 
 def _ignored(picture: Picture, event: Event) -> None:

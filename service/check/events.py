@@ -1,7 +1,7 @@
 """Do events reach us? And is the application's name free?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
@@ -9,7 +9,7 @@ import aiohttp
 from service.ari.client import AriClient
 from service.ari.errors import AriError
 from service.ari.models import Event
-from service.ari.stream import events, open_stream
+from service.ari.stream import Told, open_stream
 from service.check.finding import Finding, fail, ok, warn
 from service.check.look import Look
 from service.ids import new_key
@@ -30,10 +30,12 @@ class Hearing:
         self.heard: list[Event] = []
         self.expectations = Expectations()
 
-    def take(self, event: Event) -> None:
-        """An event has come."""
-        self.heard.append(event)
-        self.expectations.tell(event)
+    def take(self, events: Sequence[Told]) -> None:
+        """Events have come."""
+        for event in events:
+            if isinstance(event, Event):
+                self.heard.append(event)
+                self.expectations.tell(event)
 
     async def hear(self, match: Match, seconds: float) -> bool:
         """Whether such an event has come or comes within the time."""
@@ -55,9 +57,7 @@ async def hearing(ari: AriClient) -> AsyncIterator[Hearing]:
 
         async def read() -> None:
             with suppress(AriError):  # whoever waits for an event sees that none comes
-                async for event in events(socket):
-                    if isinstance(event, Event):
-                        ear.take(event)
+                await socket.hand_on(ear.take)
 
         reader = asyncio.create_task(read())
         try:

@@ -24,7 +24,7 @@ ON_THE_WAY = ("switchboard", "calls/picture", "calls/roll", "tenants", "tokens",
 WAY += [OURS / f"{name}.py" for name in ON_THE_WAY]
 MODULES = {str(path) for path in WAY if path.stem not in ("connection", "rows")}
 """Those on the way from a request to its answer."""
-BESIDE = {"Picture.settle", "new_key"}
+BESIDE = {"Picture.settle", "Picture.supervision_keys", "new_key"}
 """What is called in them for the proof that events come, and when one comes."""
 NOBODYS_LEG = "pbx-1767323045.999999"
 NOBODYS_KEY = "0123456789abcdef0123456789abcdef"

@@ -154,9 +154,9 @@ def test_what_is_kept_is_what_would_be_rendered(name: str, late: LateAddresses) 
     for step in steps(name):
         if isinstance(step, Snapshot):
             live.picture = step.picture()
-            live._announce(None, [])
+            live._announce((), ())
         else:
-            live._apply(step)
+            live._apply([step])
         for keep in (1, 0):
             for domain in TENANTS:
                 assert rows.listing(domain) == Rows(live, addresses, ZONE).listing(domain)

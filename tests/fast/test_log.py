@@ -250,7 +250,7 @@ def test_turning_points(configured: Callable[..., Printed], name: str, turns: li
     recorded = steps(name)
     picture = start(recorded)
     for event in events(recorded):
-        journal.turning_points(event, reduce.apply(picture, event))
+        journal.turning_points([event], reduce.apply(picture, event))
     form = re.compile(HEAD + r"call (.+) call=([0-9a-f-]{36}) tenant=acme\.test")
     told = [form.fullmatch(line) for line in printed().splitlines()]
     assert [line and line[2] for line in told] == turns
@@ -262,7 +262,7 @@ def test_a_callers_number_cannot_forge_a_turning_point(configured: Callable[...,
     printed = configured()
     caller = trunk(dialled="02873001234", tenant="acme.test", number="1\ncall ended call=x")
     event = Event(type="ChannelCreated", channel=caller)
-    journal.turning_points(event, reduce.apply(start(steps("local")), event))
+    journal.turning_points([event], reduce.apply(start(steps("local")), event))
     (line,) = printed().splitlines()
     assert r"began: inbound '1\ncall ended call=x' to 02873001234" in line
 

@@ -93,18 +93,20 @@ def test_only_the_supervisors_of_a_call_are_woken_by_it() -> None:
     live.picture = seen
     live.listeners.append(keeper.notice)
     for key, call in ((KEY, first), (OTHER, second)):
-        live._apply(event("BridgeCreated", bridge=room(key, call.id, "")))
+        live._apply([event("BridgeCreated", bridge=room(key, call.id, ""))])
         assert woken.asked() == [key]
         keeper._tended.clear()
-    live._apply(event("ChannelStateChange", channel=mine.model_copy(update={"state": "Ringing"})))
+    live._apply([event("ChannelStateChange", channel=mine.model_copy(update={"state": "Ringing"}))])
     assert woken.asked() == [KEY]
     keeper._tended.clear()
-    live._apply(event("ChannelDestroyed", channel=theirs))
+    live._apply([event("ChannelDestroyed", channel=theirs)])
     assert woken.asked() == [OTHER]
     keeper._tended.clear()
-    live._apply(event("ChannelCreated", channel=trunk("Ring", dialled="02873001236", tenant=ACME, linkedid="pbx-1.1")))
+    live._apply(
+        [event("ChannelCreated", channel=trunk("Ring", dialled="02873001236", tenant=ACME, linkedid="pbx-1.1"))]
+    )
     assert woken.asked() == []
-    live._announce(None, [])
+    live._announce((), ())
     assert woken.asked() == [KEY, OTHER]
 
 
