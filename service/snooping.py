@@ -76,10 +76,8 @@ class Snooping:
             )
             if await self._outrun(key):
                 return False
-            await side_by_side(
-                self._put_in(key, snoop, leg.id),
-                self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number),
-            )
+            await self._put_in(key, snoop, leg.id)
+            await self._ring(ids.phone_id(key), call.domain, extension, show=leg.extension or leg.number)
             undo.pop_all()
             return True
 

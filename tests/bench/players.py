@@ -122,11 +122,11 @@ class Bare:
         self._arrived.clear()
         bridge = self._client.ask("POST", f"/bridges/{self._supervision}-bridge", type="mixing")
         _, self._snoop = await asyncio.gather(bridge, self._spy(legs, Mode.LISTEN))
+        await self._put_in(self._snoop)
         phone = f"{self._supervision}-phone"
         variables = dialplan.ring(BOSS, ACME, show=AGENT, side=None)
-        ringing = self._originate(phone, dialplan.RING, variables, app=BARE_APP, formats=dialplan.FORMATS)
         async with self._feed.expect(lambda event: _is("ChannelCreated", event, phone)):
-            await asyncio.gather(self._put_in(self._snoop), ringing)
+            await self._originate(phone, dialplan.RING, variables, app=BARE_APP, formats=dialplan.FORMATS)
 
     async def admit(self) -> None:
         """Lets the supervisor hear, as soon as it has answered."""

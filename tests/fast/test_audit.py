@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from service import ids
-from service.ari.client import AriClient
-from service.ari.errors import AriUnreachable
 from service.audit import story
 from service.audit.file import AuditFile
 from service.tokens import hash_token
@@ -290,25 +288,6 @@ def test_what_asterisk_refuses_has_an_end(ari: FakeAri, service: Serving, exchan
         begun = [line["key"] for line in lines(service) if line["event"] == "rung"][-1]
         assert has_come(service, begun, "ended")["reason"] in (story.NEVER_HEARD, story.UNSEEN)
         assert events(service, begun).count("ended") == 1
-
-
-def test_who_would_hear_nothing_is_rung_off(
-    ari: FakeAri, service: Serving, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The phone is rung while the Snoop is put in, and with the answer to a failure of that it rings no more."""
-    call = exchange.talking()
-    before = {*ari.channels, *ari.bridges}
-    monkeypatch.setattr(AriClient, "bridges_add_channel", _never_heard_of)
-    with ari.trouble("POST /channels/patchbay", seconds=0.1):
-        assert supervise(service, call) == 503
-    assert {*ari.channels, *ari.bridges} == before
-    (key,) = {key for made in ari.channels.ever if (key := ids.supervision_key(made))}
-    assert ari.has_channel(ids.phone_id(key))
-    assert has_come(service, key, "ended")["reason"] in (story.NEVER_HEARD, story.UNSEEN)
-
-
-async def _never_heard_of(*_: object) -> None:
-    raise AriUnreachable("addChannel")
 
 
 def test_a_phone_that_never_answers(ari: FakeAri, service: Serving, exchange: Exchange) -> None:
