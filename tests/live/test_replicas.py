@@ -12,6 +12,7 @@ from itertools import cycle
 import httpx
 import pytest
 
+from service import ids
 from tests.instruments.control import PhoneError
 from tests.instruments.faulty import Exchange
 from tests.instruments.polling import eventually
@@ -32,6 +33,7 @@ from tests.instruments.supervision import (
     supervised,
     table,
 )
+from tests.instruments.witness import Witness
 from tests.soak.calls import calls_up
 
 pytestmark = pytest.mark.owns
@@ -159,6 +161,23 @@ def test_two_parks_through_both(stage: Stage, pair: Pair, chance: random.Random,
         parks = [asked(one.client, "park", scene.call_id, legs=legs) for one, legs in zip(pair, cut, strict=True)]
         assert sorted(at_once(chance, 0.005, *parks)) == [LATE, DONE]
         rounds.comes_to(PARKED)
+
+
+def test_a_move_waits_for_the_other_replica_s(stage: Stage) -> None:
+    """As long as Asterisk has the channel that carries it out: the other replica is the test."""
+    scene = call_up(stage, INBOUND)
+    witness = Witness(stage)
+    turn = ids.turn_id(witness.told(witness.ids("PJSIP/")[0], "CHANNEL(linkedid)"))
+    holder, app = ids.redirect_id(ids.new_key()), stage.service.settings["app"]
+    made = {"endpoint": "Local/music@patchbay-check/n", "app": app, "channelId": holder, "otherChannelId": turn}
+    stage.ari.post("channels/create", params=made).raise_for_status()
+    with ThreadPoolExecutor() as pool:
+        parked = pool.submit(scene.acme.do, "park", scene.call_id, legs=scene.agent_side)
+        eventually(lambda: f"'{turn}' already in use" in stage.pbx.log.read_text(), message="it has not tried")
+        assert not parked.done()
+        stage.ari.delete(f"channels/{holder}").raise_for_status()
+        parked.result()
+    scene.hears({"far": "music"})
 
 
 def test_two_supervisions_through_both(stage: Stage, pair: Pair, chance: random.Random) -> None:
