@@ -9,7 +9,7 @@
     ├── HotlineUnknown       the hotline is not the tenant's
     └── DoNotCall            the tenant's limits forbid this call outside
 
-Operations raise them; `service.api.errors` alone knows what each looks like on the wire.
+Operations raise them; `service.api.answers` alone knows what each looks like on the wire.
 """
 
 

@@ -1,12 +1,11 @@
 """The log's story of each call: one line for each thing a caller would notice, also when it was not seen happen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from service.ari.models import Event
 from service.calls.model import Call
 from service.calls.picture import Change, Picture
 from service.log import logger, safe
-from service.snapshot import Snapshot
 
 
 def complete(before: Picture, after: Picture) -> None:
@@ -28,16 +27,16 @@ def renewed(before: Picture, after: Picture) -> None:
     _unseen(*_apart(before, after))
 
 
-def hidden(before: Snapshot, after: Snapshot) -> None:
-    """Which channels Asterisk has no words for, once each, and the end of that."""
-    for channel in after.hidden.keys() - before.hidden.keys():
+def hidden(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Which channels Asterisk has no words for (their names by id), once each, and the end of that."""
+    for channel in after.keys() - before.keys():
         logger.warning(
             "Asterisk cannot tell of channel %s (%s): its extension, or what its application was given, is no UTF-8. "
             "Its call is not listed; see the README on patterns that end in . or !",
             safe(channel),
-            safe(after.hidden[channel]),
+            safe(after[channel]),
         )
-    if before.hidden and not after.hidden:
+    if before and not after:
         logger.info("Asterisk can tell of every channel again")
 
 

@@ -10,7 +10,7 @@ import asyncio
 import gc
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 
@@ -73,7 +73,7 @@ class Live:
         self._expectations = Expectations()
         self._deliver: Callable[[Sequence[Event]], None] = self._apply
         self._until: set[asyncio.Event] = set()
-        self._last = snapshot.Snapshot([], [], [])
+        self._hidden: Mapping[str, str] = {}  # names, by id, of the channels that Asterisk has no words for
         self._differing: set[str] = set()  # channels that only Asterisk had at the last look, or only the picture
         self._socket: EventSocket | None = None
         self._attending = 0
@@ -179,10 +179,10 @@ class Live:
         self._announce((), ())
 
     async def _look_over(self) -> None:
-        """Takes a new snapshot when something was hidden, or Asterisk's phones have other channels than ours."""
+        """Takes a new snapshot when a channel is hidden no longer, or Asterisk's phones have other ones than ours."""
         told = snapshot.channels_of(await self.ari.endpoints_list(snapshot.TECHNOLOGY))
-        differing = told ^ self.picture.channel_ids(f"{snapshot.TECHNOLOGY}/")
-        if self._last.hidden or differing & self._differing:
+        differing = (told ^ self.picture.channel_ids(f"{snapshot.TECHNOLOGY}/")) - self._hidden.keys()
+        if differing & self._differing or not await snapshot.all_hidden(self.ari, self._hidden):
             await self._renew()
         self._differing = differing
 
@@ -211,9 +211,9 @@ class Live:
             await asyncio.to_thread(reduce.load, picture, told.channels, told.bridges, told.endpoints)
         finally:
             gc.enable()
-        journal.hidden(self._last, told)
+        journal.hidden(self._hidden, told.hidden)
         self.metrics.hidden.set(len(told.hidden))
-        self._last = told
+        self._hidden = told.hidden
         return picture
 
     def _set_ready(self, ready: bool) -> None:

@@ -55,6 +55,11 @@ async def _one_by_one(ari: AriClient, known: Iterable[str]) -> Snapshot:
     return Snapshot([one for one in found if isinstance(one, Channel)], bridges, endpoints, hidden)
 
 
+async def all_hidden(ari: AriClient, channels: Iterable[str]) -> bool:
+    """Whether Asterisk still has no words for any of these, and still has them. Raises AriError."""
+    return all(isinstance(one, tuple) for one in await asyncio.gather(*(_one(ari, channel) for channel in channels)))
+
+
 def channels_of(endpoints: Iterable[Endpoint]) -> set[str]:
     """The ids of all phones' channels."""
     return {channel for endpoint in endpoints for channel in endpoint.channel_ids}

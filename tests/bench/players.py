@@ -152,12 +152,12 @@ class Bare:
         await self._redirect(legs, ACME, to)
 
     async def park(self, legs: Legs) -> None:
-        await self._redirect(legs, dialplan.PARK_CONTEXT, ACME)
+        await self._redirect(legs, dialplan.PARK_CONTEXT, ACME, PARK_SECONDS)
 
     async def nothing(self) -> None:
         await self._client.get("/asterisk/ping")
 
-    async def _redirect(self, legs: Legs, context: str, exten: str) -> None:
+    async def _redirect(self, legs: Legs, context: str, exten: str, park_seconds: int = 0) -> None:
         receipt = uuid4().hex
         variables = dialplan.redirect(
             receipt,
@@ -166,7 +166,7 @@ class Bare:
             LegRecord(Side.BLEG, COLLEAGUE),
             release=legs.agent_name,
             pause=0.0,
-            park_seconds=PARK_SECONDS,
+            park_seconds=park_seconds,
             context=context,
             exten=exten,
             most_calls=0,

@@ -62,7 +62,9 @@ def test_the_others_are_listed(ari: FakeAri, tmp_path: Path, caplog: pytest.LogC
     with started(ari, tmp_path) as service:
         assert listed(service, call.call_id)
         asked = len(ari.asked)
-        eventually(lambda: [str(one) for one in ari.asked[asked:]].count("GET /channels") > 2, message="no second look")
+        looks = f"GET /channels/{ODD}"
+        eventually(lambda: [str(one) for one in ari.asked[asked:]].count(looks) > 2, message="no second look")
+        assert "GET /channels" not in [str(one) for one in ari.asked[asked:]], "all are asked for again"
         (line,) = [one.getMessage() for one in caplog.records if "cannot tell of channel" in one.getMessage()]
         assert ODD in line
         assert ODD_NAME in line
