@@ -90,11 +90,7 @@ class Gate:
     async def _told(self, event: str, key: str, channel: str, start: Callable[[], Awaitable[None]]) -> str:
         """Starts a channel; the Status that its dialplan tells in this event. Raises Unavailable."""
         with self.board.live.expect(user_event(event, "Id", key, "Status", channel)) as receipt:
-            try:
-                await start()
-            except Unavailable:
-                if not receipt.done() or receipt.result() in (ALLOWED, GONE):
-                    raise
+            await start()
             try:
                 async with asyncio.timeout(switchboard.RECEIPT_SECONDS):
                     status = await receipt

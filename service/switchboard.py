@@ -34,7 +34,7 @@ SETTLED_SECONDS = 1.0  # between an answer and the bridge, or from one bridge to
 DUE_SECONDS = 3.0
 RING_SECONDS = DUE_SECONDS - 1.0  # what was answered by then has begun
 RECEIPT_SECONDS = DUE_SECONDS + 1.0  # what has not begun by then never will
-BEGUN_SECONDS = 1.0  # the dialplan rings a phone within some ms or never; this only bounds the wait for a lost event
+BEGUN_SECONDS = 1.0  # the dialplan begins within a millisecond or never; this only bounds the wait for a lost event
 AFTERWARDS_SECONDS = 1.0  # for one more request about something that went wrong
 CONFLICT = 409  # what Asterisk answers to an id that it has already
 TAKEN = "taken"
@@ -110,15 +110,15 @@ class Switchboard:
     async def ring(self, channel: str, target: Query, variables: dialplan.Variables) -> None:
         """Originates `channel`, which rings a phone and when that answers goes to `target`; now or never.
 
-        Raises Unavailable when Asterisk refuses, has no RTP port to ring a phone with, or does not answer in time: then
-        the time to begin is over, and the channel, if there was one, is ended.
+        Raises Unavailable when Asterisk refuses, or does not answer in time: then the time to begin is over, and the
+        channel, if there was one, is ended.
         """
         with self.live.expect(begun(channel)) as beginning:
             await self._originate(channel, target, {**variables, **self._due()})
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEGUN_SECONDS):
                     if await beginning == GONE:
-                        raise Unavailable("ring: Asterisk rings no phone")
+                        raise Unavailable("ring: Asterisk begins no call")
 
     async def _originate(self, channel: str, target: Query, variables: dialplan.Variables) -> None:
         started = time.monotonic()

@@ -48,13 +48,13 @@ def in_stasis(channel_id: str) -> Match:
 
 
 def begun(channel_id: str) -> Match:
-    """Answers "begun" when the dialplan behind the Local channel has a phone rung, GONE when it ends without."""
+    """Answers "begun" when the dialplan behind the Local channel runs, GONE when Asterisk refuses to run it."""
 
     def match(event: Event) -> str | None:
-        if event.type == "Dial":
-            return "begun" if event.caller and event.caller.id == f"{channel_id};2" else None
-        gone = event.type == "ChannelDestroyed" and event.channel and event.channel.id == channel_id
-        return GONE if gone else None
+        if event.channel is None:
+            return None
+        told = event.type, event.channel.id
+        return {("ChannelDialplan", f"{channel_id};2"): "begun", ("ChannelDestroyed", channel_id): GONE}.get(told)
 
     return match
 

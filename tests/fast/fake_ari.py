@@ -134,7 +134,6 @@ class FakeAri:
         self.receipts_lost = False
         self.declines = False  # a phone that is rung refuses before the request to ring it is answered
         self.wordless: set[str] = set()  # channels that hold no UTF-8: no event or list can tell of them
-        self.no_ports = False  # a phone cannot be rung for want of RTP ports, and the dialplan ends
         self.full = False  # Local channels are made and end at once, as at Asterisk's call limit
         self.most_calls = 0  # what it says its call limit is
         self.moved: dict[str, str] = {}  # the last redirect of each channel
@@ -436,8 +435,7 @@ class FakeAri:
                 about = {"Domain": variables["PATCHBAY_DOMAIN"], "Number": variables["PATCHBAY_NUMBER"]}
                 await self._tell("PatchbayGate", Id=channel_id, Status=self.gate, **about)
             if self.gate != "allowed":
-                gone = channel(channel_id, name, state="Down", app="")
-                await self._send(json.dumps({"type": "ChannelDestroyed", "channel": gone, "cause": 21}))
+                await self._begin(channel_id, name)
                 return web.json_response({"id": channel_id})
             call = variables["PATCHBAY_RECORD"]
         made = channel(channel_id, name, state="Down", app="", call=call)
@@ -450,12 +448,9 @@ class FakeAri:
         return web.json_response(made)
 
     async def _begin(self, channel_id: str, name: str) -> None:
-        """The dialplan behind a Local channel has a phone rung, if it can."""
-        if self.no_ports:
-            gone = self.channels.pop(channel_id)
-            return await self._send(json.dumps({"type": "ChannelDestroyed", "channel": gone, "cause": 0}))
-        half = channel(f"{channel_id};2", name.replace(";1", ";2"), state="Ring")
-        await self._send(json.dumps({"type": "Dial", "caller": half, "peer": half, "dialstatus": ""}))
+        """The dialplan behind a Local channel runs."""
+        half = channel(f"{channel_id};2", name.replace(";1", ";2"), state="Ring", app="Set")
+        await self._send(json.dumps({"type": "ChannelDialplan", "channel": half}))
 
     async def _refuse(self, channel_id: str, endpoint: str) -> web.Response:
         made = channel(channel_id, f"{endpoint.removesuffix('/n')}-00000001;1", state="Down", app="")

@@ -1,4 +1,4 @@
-"""An Asterisk at its call limit or out of RTP ports, which ends a request's channels: nobody waits for it in vain."""
+"""An Asterisk at its call limit, which ends the channels of a request at once: nobody waits for what will not come."""
 
 from collections.abc import Iterator
 
@@ -53,24 +53,6 @@ def test_a_click_is_refused_at_once(full: FakeAri, serving: Serving, number: str
     full.full = True
     assert click(serving, phone_number=number).seen == api_failed("Unknown")
     assert full.channels == {}
-
-
-@pytest.mark.parametrize("number", ["102", "0909123456"])
-def test_a_click_that_rings_no_phone_is_refused(full: FakeAri, serving: Serving, number: str) -> None:
-    """For want of RTP ports, also when the gate has let it through."""
-    full.no_ports = True
-    assert click(serving, phone_number=number).seen == api_failed("Unknown")
-    assert full.channels == {}
-
-
-@pytest.mark.parametrize("mode", ["listen", "whisper", "barge"])
-def test_a_supervisor_who_is_not_rung_is_told(full: FakeAri, serving: Serving, mode: str) -> None:
-    """And nothing is left of it."""
-    call = Exchange(full, serving).talking()
-    legs, bridges = dict(full.channels), dict(full.bridges)
-    full.no_ports = True
-    assert serving.post(f"/v1/call/{call.call_id}/{mode}", body_of(mode)).seen == failed(mode, "pbx")
-    assert (full.channels, full.bridges) == (legs, bridges)
 
 
 def test_limits_that_cannot_be_written_keep_nobody_waiting(full: FakeAri, serving: Serving) -> None:

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.instruments.client import Client
 from tests.instruments.faulty import Exchange
 from tests.instruments.hostile import EXTENSIONS, FUNCTIONS, HEADERS, NUMBERS, PATTERNS, SEPARATORS, SIGNS
 from tests.instruments.moves import extension, refuser
@@ -70,13 +69,6 @@ def warned(stage: Stage) -> int:
     return stage.pbx.log.read_text().count("has registered a contact that is not dialled")
 
 
-def refused(client: Client, extension: str, number: str) -> None:
-    """A click-to-call that rings nobody, and says so."""
-    body = {"extension": extension, "hotline": HOTLINES[ACME][0], "phone_number": number}
-    told = client.http.post("/api/click2call", json=body).json()
-    assert told["payload"] == {"status": "fail", "error": "Unknown", "message": "Service Unavailable"}
-
-
 @pytest.mark.parametrize("way", ["dialled", "click-to-call", "called by click-to-call", "in a group"])
 def test_a_phone_s_contact_is_no_dial_string(stage: Stage, way: str) -> None:
     """Nobody rings, at the carrier or elsewhere; and where another phone is rung as well, it alone."""
@@ -86,7 +78,7 @@ def test_a_phone_s_contact_is_no_dial_string(stage: Stage, way: str) -> None:
     stage.start(caller=caller, colleague=colleague, stranger=stranger, mobile=mobile)
     ask: Callable[[], object] = {
         "dialled": lambda: caller.dial("101"),
-        "click-to-call": lambda: refused(stage.acme, "101", others),
+        "click-to-call": lambda: stage.acme.click("101", others),
         "called by click-to-call": lambda: stage.acme.click(others, "101"),
         "in a group": lambda: caller.dial("600"),
     }[way]
