@@ -86,7 +86,7 @@ class Turn:
         await self._supervise(await self._legs(call_id, AGENT))
         await self._move(await self._legs(call_id, AGENT))
         for channel in await self._channels():
-            await self.bare.ask("DELETE", f"/channels/{channel['id']}")
+            await self.bare.hang_up(channel["id"])
         await self._settled()
 
     async def _supervise(self, legs: Legs) -> None:
