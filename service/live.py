@@ -26,6 +26,7 @@ from service.calls.picture import Change, Picture
 from service.calls.together import parts
 from service.clock import AsteriskClock
 from service.ids import new_key
+from service.pace import Pace
 from service.waiting import Expectations, Match, application_event
 
 # Every channel and every bridge; never `subscribeAll`, whose device states deadlock Asterisk (asterisk/asterisk#2170).
@@ -45,9 +46,12 @@ LOOK_EVERY_SECONDS = 5.0
 # Kept while a snapshot is on its way: ten seconds of the 2,000 events/s that 50 calls/s make, in some 60 MB. Whoever is
 # further behind than that begins anew, with a snapshot that holds what the events would have told.
 BACKLOG_EVENTS = 20_000
-# While nobody looks and nobody waits, events gather for so long before they are read: of all that an event costs, being
-# woken for it is the most. Whoever looks has what has gathered read first, so nothing is seen later than it would be.
+# While there are many, nobody looks and nobody waits, events gather for so long before they are read: of all that an
+# event costs, being woken for it is the most. Whoever looks has what has gathered read first, which takes 1 or 2 ms, and
+# so sees nothing later than it would be.
 REST_SECONDS = 0.02
+# Many: more reads than these at once and then one in so long, which are ten calls a second.
+READS_AT_ONCE, READ_SECONDS = 500, 0.004
 # So many at once are worth their wake, and more than these may be waiting: 12,000 events/s flat out instead of 7,000.
 RESTLESS_EVENTS = 100
 
@@ -77,6 +81,7 @@ class Live:
         self._differing: set[str] = set()  # channels that only Asterisk had at the last look, or only the picture
         self._socket: EventSocket | None = None
         self._attending = 0
+        self._reads = Pace(READS_AT_ONCE, READ_SECONDS)
         self._strange = log.StrangeEvents()
         self._failures = 0  # since the picture was last complete
 
@@ -242,7 +247,7 @@ class Live:
         self._deliver(events)
         for event in events:
             self._expectations.tell(event)
-        if self._socket and len(told) < RESTLESS_EVENTS and self._unattended():
+        if self._socket and len(told) < RESTLESS_EVENTS and self._unattended() and self._reads.turn() is None:
             self._socket.rest(REST_SECONDS)
 
     def _unattended(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,20 @@ def seconds_between_proofs() -> float:
 
 
 @pytest.fixture
+def reads_at_once() -> int:
+    """Of events that are few, after which nobody rests: by default every event is one too many."""
+    return 0
+
+
+@pytest.fixture
 def asterisk(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seconds_between_proofs: float
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seconds_between_proofs: float,
+    reads_at_once: int,
 ) -> Iterator[FakeAri]:
     caplog.set_level("INFO", "patchbay")
+    monkeypatch.setattr("service.live.READS_AT_ONCE", reads_at_once)
     monkeypatch.setattr("service.live.REST_SECONDS", 3600.0)
     monkeypatch.setattr("service.live.ECHO_EVERY_SECONDS", seconds_between_proofs)
     with FakeAri() as fake:
@@ -48,6 +59,13 @@ def resting(asterisk: FakeAri, service: Serving, caplog: pytest.LogCaptureFixtur
     asterisk.put(CALL)
     eventually(lambda: "call began: outbound 101" in caplog.text, message="the event is not read")
     return service
+
+
+def seen_to_begin(asterisk: FakeAri, other: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """A call that begins is read at once, though nobody asks."""
+    begun = caplog.text.count("call began")
+    asterisk.put(other)
+    eventually(lambda: caplog.text.count("call began") > begun, message="the event is not read")
 
 
 def sources(service: Serving) -> list[str]:
@@ -79,6 +97,14 @@ def test_who_waits_for_an_event_has_it(asterisk: FakeAri, resting: Serving, capl
     assert "out of reach" not in caplog.text
 
 
+@pytest.mark.parametrize("reads_at_once", [100])
+@pytest.mark.usefixtures("resting")
+def test_nobody_rests_while_events_are_few(asterisk: FakeAri, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever asks next finds nothing that has yet to be read."""
+    for other in (LATER, LAST):
+        seen_to_begin(asterisk, other, caplog)
+
+
 def test_nobody_rests_while_a_call_is_supervised(
     asterisk: FakeAri, service: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,9 +112,7 @@ def test_nobody_rests_while_a_call_is_supervised(
     call = Exchange(asterisk, service).talking()
     assert service.post(f"/v1/call/{call.call_id}/listen", '{"ext":"103"}').status == 200
     for other in (LATER, LAST):
-        begun = caplog.text.count("call began")
-        asterisk.put(other)
-        eventually(lambda: caplog.text.count("call began") > begun, message="the event is not read")  # noqa: B023
+        seen_to_begin(asterisk, other, caplog)
     (phone,) = (one for one in asterisk.channels if one.endswith("-phone"))
     asterisk.answer(phone)
     eventually(
