@@ -47,8 +47,8 @@ LOOK_EVERY_SECONDS = 5.0
 # further behind than that begins anew, with a snapshot that holds what the events would have told.
 BACKLOG_EVENTS = 20_000
 # While there are many, nobody looks and nobody waits, events gather for so long before they are read: of all that an
-# event costs, being woken for it is the most. Whoever looks has what has gathered read first, which takes 1 or 2 ms, and
-# so sees nothing later than it would be.
+# event costs, being woken for it is the most. Whoever looks has what has gathered read first, which takes a millisecond
+# or two, and so sees nothing later than it would be.
 REST_SECONDS = 0.02
 # Many: more reads than these at once and then one in so long, which are ten calls a second.
 READS_AT_ONCE, READ_SECONDS = 500, 0.004
