@@ -24,8 +24,9 @@ ON_THE_WAY = ("switchboard", "calls/picture", "calls/roll", "tenants", "tokens",
 WAY += [OURS / f"{name}.py" for name in ON_THE_WAY]
 MODULES = {str(path) for path in WAY if path.stem not in ("connection", "rows")}
 """Those on the way from a request to its answer."""
-BESIDE = {"Picture.settle", "Picture.supervision_keys", "new_key"}
-"""What is called in them for the proof that events come, and when one comes."""
+LOOK = {"Picture.channel_ids", "Picture.channel_ids.<locals>.<setcomp>"}
+BESIDE = {"Picture.settle", "Picture.supervision_keys", "new_key", *LOOK}
+"""What is called in them for the proof that events come, when one comes, and to look whether some did not."""
 NOBODYS_LEG = "pbx-1767323045.999999"
 NOBODYS_KEY = "0123456789abcdef0123456789abcdef"
 
