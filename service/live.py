@@ -50,8 +50,8 @@ BACKLOG_EVENTS = 20_000
 # event costs, being woken for it is the most. Whoever looks has what has gathered read first, which takes a millisecond
 # or two, and so sees nothing later than it would be.
 REST_SECONDS = 0.02
-# Many: more reads than these at once and then one in so long, which are ten calls a second.
-READS_AT_ONCE, READ_SECONDS = 500, 0.004
+# Many: more reads than these at once and then one in so long, which are some five calls a second.
+READS_AT_ONCE, READ_SECONDS = 200, 0.01
 # So many at once are worth their wake, and more than these may be waiting: 12,000 events/s flat out instead of 7,000.
 RESTLESS_EVENTS = 100
 
