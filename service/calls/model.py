@@ -210,7 +210,7 @@ def _resource(name: str) -> str:
     return name.partition("/")[2].rpartition("-")[0]
 
 
-@lru_cache(maxsize=4096)  # a channel is told of some ten times in its life
+@lru_cache(maxsize=1024)  # a channel is told of some ten times in its life, most of them within a second
 def _told_by_name(name: str) -> tuple[bool, tuple[str, str] | None, str]:
     """Whether it is internal, its endpoint, and its serial number."""
     internal = _technology(name) in INTERNAL

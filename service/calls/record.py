@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
-KEPT = 4096  # texts: the same one comes with every event of every leg, and reading it is a seventh of applying one
+KEPT = 1024  # texts: the same one comes with every event of every leg, and reading it is a seventh of applying one
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
